@@ -1,0 +1,1 @@
+"""The loop: look, decide, act, remember."""

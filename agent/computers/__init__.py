@@ -1,0 +1,1 @@
+"""Things with a screen, a mouse and a keyboard, behind one protocol."""

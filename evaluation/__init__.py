@@ -1,0 +1,1 @@
+"""From live tasks and recorded episodes to scores and reports."""

@@ -1,0 +1,1 @@
+"""From messages to text: engines, model families, models."""
