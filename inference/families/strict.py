@@ -1,0 +1,102 @@
+"""Strict YAML: a file is read into frozen dataclasses, and whatever does not fit is an error that names its dotted path."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import yaml
+
+T = TypeVar("T")
+
+
+class FamilyError(ValueError):
+    """A family is unknown, or its file is wrong; the message names the file, the dotted path and the mend."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key may stand only once: PyYAML alone silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.YAMLError(f"a key in line {key_node.start_mark.line + 1} is not text")
+            if key in seen:
+                raise yaml.YAMLError(f"{key!r} stands twice, again in line {key_node.start_mark.line + 1}")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_strict(cls: type[T], path: Path) -> T:
+    """The file at `path` as a `cls`.
+
+    Raises:
+        FamilyError: the file cannot be read, is not YAML, or does not fit `cls`.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FamilyError(f"{path} cannot be read: {error}") from error
+    try:
+        return cast(T, _build(cls, data, ""))
+    except ValueError as error:
+        raise FamilyError(f"{path}: {error}") from error
+
+
+def _build(kind: Any, value: object, at: str) -> Any:
+    """`value` as a `kind`; `at` is its dotted path."""
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(cast(type, kind), value, at)
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _build(next(arg for arg in get_args(kind) if arg is not type(None)), value, at)
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{at} is {value!r}: it must be one of {', '.join(map(str, get_args(kind)))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{at} is {value!r}: it must be a list")
+        return tuple(_build(get_args(kind)[0], item, f"{at}[{index}]") for index, item in enumerate(value))
+    return _build_scalar(kind, value, at)
+
+
+def _build_scalar(kind: type, value: object, at: str) -> object:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:  # not isinstance: True is an int
+        words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise ValueError(f"{at} is {value!r}: it must be {words[kind]}")
+    return value
+
+
+def _build_dataclass(cls: type, value: object, at: str) -> object:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{at or 'the file'} is {value!r}: it must be a mapping with the keys {', '.join(_names(cls))}")
+    hints = get_type_hints(cls)
+    for key in value:
+        if key not in hints:
+            raise ValueError(f"{_dotted(at, key)} is unknown{_did_you_mean(key, _names(cls))}: known here are {', '.join(_names(cls))}")
+    for field in dataclasses.fields(cls):
+        if field.name not in value and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{_dotted(at, field.name)} is missing: add it")
+    return cls(**{key: _build(hints[key], item, _dotted(at, key)) for key, item in value.items()})
+
+
+def _names(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _dotted(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key
+
+
+def _did_you_mean(key: str, names: list[str]) -> str:
+    close = get_close_matches(key, names, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
