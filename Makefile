@@ -1,0 +1,38 @@
+# What a newcomer types. Every target sets up what it needs; set-up is skipped when it is done.
+
+PYTHON := .venv/bin/python
+SETUP := sh scripts/setup.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test lint format train-tiny clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup:  ## set up .venv and the programs that a run needs
+	@$(SETUP) --extras eval
+
+setup-dev:  ## the same, with what the tests need
+	@$(SETUP) --extras dev,eval,train
+
+demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
+	@$(PYTHON) -m evaluation.demo
+
+test: setup-dev lint  ## lint, types and every test
+	@$(PYTHON) -m pytest
+
+lint: setup-dev  ## ruff and mypy
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+format: setup-dev  ## put the code in shape
+	@$(PYTHON) -m ruff check --fix-only .
+	@$(PYTHON) -m ruff format .
+
+train-tiny: setup  ## train the bundled model again, from scratch
+	@echo "train-tiny: not there yet" >&2; exit 1
+
+clean:  ## remove .venv, caches and builds
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
