@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our output went away (`deftly … | head`); keep the interpreter from writing to it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # the process boundary: whatever went wrong is told in one line
+    except Exception as error:  # noqa: BLE001 - the process boundary: whatever went wrong is told in one line
         return _tell(error)
 
 

@@ -85,7 +85,7 @@ def stamped_extras() -> list[str]:
 
 
 def is_done(extras: list[str]) -> bool:
-    return set(extras) <= set(stamped_extras()) and venv_python().exists()
+    return set(extras) <= set(stamped_extras()) and Path(venv_python()).exists()
 
 
 # --- Debian packages
@@ -128,16 +128,16 @@ def apt_prefix() -> list[str] | None:
 # --- Python packages
 
 
-def venv_python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def venv_python() -> str:
+    return str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
 def make_venv() -> None:
     """Make `.venv`, or keep the one that works."""
-    if venv_python().exists() and run([venv_python(), "-m", "pip", "--version"], quiet=True) == 0:
+    if Path(venv_python()).exists() and run([venv_python(), "-m", "pip", "--version"], quiet=True) == 0:
         return
     say(f"making .venv with Python {sys.version.split()[0]}")
-    if run([sys.executable, "-m", "venv", "--clear", VENV]) != 0:
+    if run([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
         raise SetupError("the virtual environment could not be made; on Debian: apt-get install python3-venv")
 
 
@@ -187,7 +187,7 @@ def pip_install(*arguments: str) -> None:
         raise SetupError(f"pip could not install {arguments[-1]}:\n{done.stderr}")
 
 
-def run(command: list[str | Path], quiet: bool = False) -> int:
+def run(command: list[str], quiet: bool = False) -> int:
     """The exit code of `command`; its output is dropped when `quiet`, and never asks questions."""
     output = subprocess.DEVNULL if quiet else None
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
