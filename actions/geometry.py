@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +14,11 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+
+def _check_size(field: str, size: Size) -> None:
+    if size.width < 1 or size.height < 1:
+        raise ValueError(f"{field} is {size.width}x{size.height}: both sides must be at least 1 pixel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,9 @@ class Point:
 
     def __post_init__(self) -> None:
         for name, value in (("x", self.x), ("y", self.y)):
-            if not math.isfinite(value) or not 0.0 <= value <= 1.0:
+            if not 0.0 <= value <= 1.0:  # false for NaN too
                 raise ValueError(f"point.{name} is {value!r}: a point is a fraction of the screen, from 0 to 1")
+            object.__setattr__(self, name, float(value))
 
     @classmethod
     def from_pixel(cls, x_px: float, y_px: float, size: Size) -> Point:
@@ -51,10 +56,18 @@ class Frame:
     """The sizes that a coordinate needs to be read: the screen, and the image as the model saw it.
 
     `screen` is the captured screen in pixels. `image` is what was sent to the model, `None` when it was the screen itself.
+
+    Raises:
+        ValueError: a size has an empty side.
     """
 
     screen: Size
     image: Size | None = None
+
+    def __post_init__(self) -> None:
+        _check_size("frame.screen", self.screen)
+        if self.image is not None:
+            _check_size("frame.image", self.image)
 
     @property
     def sent(self) -> Size:
@@ -64,18 +77,32 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """Where a captured region lies on the desktop: its corner in desktop pixels and its size. `left` and `top` may be negative."""
+    """Where a captured region lies on the desktop: its corner in desktop pixels and its size. `left` and `top` may be negative.
+
+    Raises:
+        ValueError: the region is empty.
+    """
 
     left: int
     top: int
     width: int
     height: int
 
+    def __post_init__(self) -> None:
+        _check_size("geometry", self.size)
+
     @property
     def size(self) -> Size:
+        """Width and height of the region."""
         return Size(self.width, self.height)
 
     def to_desktop(self, point: Point) -> tuple[int, int]:
         """The desktop pixel under `point`, for the hand that moves the pointer."""
         x_px, y_px = point.to_pixel(self.size)
         return self.left + x_px, self.top + y_px
+
+    def from_desktop(self, x_px: int, y_px: int) -> Point | None:
+        """The point at a desktop pixel, `None` when it lies outside the region; for whoever records what a hand did."""
+        x, y = x_px - self.left, y_px - self.top
+        inside = 0 <= x < self.width and 0 <= y < self.height
+        return Point.from_pixel(x, y, self.size) if inside else None

@@ -3,61 +3,54 @@
 from __future__ import annotations
 
 _NAMED = (
-    "ctrl alt shift meta enter escape backspace delete tab space left right up down home end page_up page_down insert "
-    "caps_lock num_lock scroll_lock print_screen pause menu"
-).split() + [f"f{n}" for n in range(1, 25)]
+    *("ctrl", "alt", "shift", "meta", "enter", "escape", "backspace", "delete", "tab", "space"),
+    *("left", "right", "up", "down", "home", "end", "page_up", "page_down", "insert"),
+    *("caps_lock", "num_lock", "scroll_lock", "print_screen", "pause", "menu"),
+    *(f"f{n}" for n in range(1, 25)),
+)
 NAMED_KEYS = frozenset(_NAMED)
 MODIFIER_KEYS = ("ctrl", "alt", "shift", "meta")
 
-_ALIASES = {
-    "control": "ctrl",
-    "ctl": "ctrl",
-    "lctrl": "ctrl",
-    "rctrl": "ctrl",
-    "option": "alt",
-    "opt": "alt",
-    "lalt": "alt",
-    "ralt": "alt",
-    "lshift": "shift",
-    "rshift": "shift",
-    "cmd": "meta",
-    "command": "meta",
-    "win": "meta",
-    "windows": "meta",
-    "super": "meta",
-    "return": "enter",
-    "esc": "escape",
-    "back": "backspace",
-    "del": "delete",
-    "spacebar": "space",
-    "arrowleft": "left",
-    "arrowright": "right",
-    "arrowup": "up",
-    "arrowdown": "down",
-    "leftarrow": "left",
-    "rightarrow": "right",
-    "uparrow": "up",
-    "downarrow": "down",
-    "pageup": "page_up",
-    "pgup": "page_up",
-    "prior": "page_up",
-    "pagedown": "page_down",
-    "pgdn": "page_down",
-    "pgdown": "page_down",
-    "next": "page_down",
-    "ins": "insert",
-    "capslock": "caps_lock",
-    "numlock": "num_lock",
-    "scrolllock": "scroll_lock",
-    "printscreen": "print_screen",
-    "prtsc": "print_screen",
-    "prtscr": "print_screen",
-    "plus": "+",
-    "minus": "-",
-    "comma": ",",
-    "period": ".",
-    "slash": "/",
+# Names of pyautogui, xdotool (X keysyms), browsers and people, without their capitals, "_", "-" and spaces.
+_ALIASES_OF = {
+    "ctrl": "control ctl lctrl rctrl ctrlleft ctrlright controlleft controlright controll controlr",
+    "alt": "option opt lalt ralt altleft altright altl altr optionleft optionright",
+    "shift": "lshift rshift shiftleft shiftright shiftl shiftr",
+    "meta": "cmd command win windows super winleft winright superl superr metal metar metaleft metaright lwin rwin",
+    "enter": "return kpenter numpadenter",
+    "escape": "esc",
+    "backspace": "back bksp",
+    "delete": "del",
+    "space": "spacebar",
+    "left": "arrowleft leftarrow",
+    "right": "arrowright rightarrow",
+    "up": "arrowup uparrow",
+    "down": "arrowdown downarrow",
+    "page_up": "pageup pgup prior",
+    "page_down": "pagedown pgdn pgdown next",
+    "insert": "ins",
+    "caps_lock": "capslock",
+    "num_lock": "numlock",
+    "scroll_lock": "scrolllock",
+    "print_screen": "printscreen prtsc prtscr prntscrn print",
+    "pause": "break",
+    "menu": "apps contextmenu",
+    "+": "plus",
+    "-": "minus hyphen",
+    "=": "equal equals",
+    ",": "comma",
+    ".": "period dot",
+    "/": "slash",
+    "\\": "backslash",
+    ";": "semicolon",
+    "'": "apostrophe quote",
+    "`": "grave backquote backtick",
+    "[": "bracketleft",
+    "]": "bracketright",
 }
+_ALIASES = {alias: name for name, aliases in _ALIASES_OF.items() for alias in aliases.split()}
+_BLANKS = {" ": "space", "\n": "enter", "\r": "enter", "\t": "tab"}
+_MARKS = str.maketrans("", "", "_- ")
 
 
 def canonical_key(name: str) -> str:
@@ -66,16 +59,19 @@ def canonical_key(name: str) -> str:
     Raises:
         ValueError: no key has that name.
     """
-    if len(name) == 1 and name.isprintable() and not name.isspace():
-        return name.lower()
-    if name == " ":
-        return "space"
-    wanted = name.strip().lower()
-    if wanted in NAMED_KEYS or (len(wanted) == 1 and wanted.isprintable()):
+    if name in _BLANKS:
+        return _BLANKS[name]
+    wanted = name.strip()
+    if len(wanted) == 1 and wanted.isprintable():
+        lowered = wanted.lower()
+        return lowered if len(lowered) == 1 else wanted  # "İ" has no lower case of one character
+    wanted = wanted.lower()
+    if wanted in NAMED_KEYS:
         return wanted
-    for form in (wanted, wanted.replace("_", "").replace("-", "").replace(" ", "")):
-        if form in NAMED_KEYS:
-            return form
-        if form in _ALIASES:
-            return _ALIASES[form]
-    raise ValueError(f"no key is called {name!r}: use names such as {', '.join(_NAMED[:12])}, f5, a or /")
+    bare = wanted.translate(_MARKS)
+    if bare in NAMED_KEYS:
+        return bare
+    if bare in _ALIASES:
+        return _ALIASES[bare]
+    shown = name if len(name) <= 40 else name[:40] + "…"
+    raise ValueError(f"no key is called {shown!r}: use names such as {', '.join(_NAMED[:12])}, f5, a or /")

@@ -9,7 +9,6 @@ Action
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -18,11 +17,24 @@ from actions.keys import canonical_key
 
 Button = Literal["left", "right", "middle"]
 Modifier = Literal["ctrl", "alt", "shift", "meta"]
+BUTTONS: tuple[Button, ...] = get_args(Button)
+MODIFIERS: tuple[Modifier, ...] = get_args(Modifier)
+# A model that asks for more has lost its way, and the executor would be busy for hours.
+MAX_WHEEL_CLICKS = 1000
+MAX_WAIT_SECONDS = 3600.0
 
 
-def _check_button(button: str) -> None:
-    if button not in get_args(Button):
-        raise ValueError(f"button is {button!r}: it must be one of {', '.join(get_args(Button))}")
+def _check_button(action: str, button: str) -> None:
+    if button not in BUTTONS:
+        raise ValueError(f"{action}.button is {button!r}: it must be one of {', '.join(BUTTONS)}")
+
+
+def _set_tuple(action: object, field: str) -> None:
+    """Make a field that came as a list a tuple; a lone string would fall apart into letters."""
+    value = getattr(action, field)
+    if isinstance(value, str):
+        raise ValueError(f"{field} is the text {value!r}: give a tuple, as in ({value!r},)")
+    object.__setattr__(action, field, tuple(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +48,15 @@ class Click:
     modifiers: tuple[Modifier, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_button(self.button)
+        _check_button(self.type, self.button)
         if self.count not in (1, 2, 3):
             raise ValueError(f"click.count is {self.count!r}: it must be 1, 2 or 3")
+        _set_tuple(self, "modifiers")
         for name in self.modifiers:
-            if name not in get_args(Modifier):
-                raise ValueError(f"click.modifiers has {name!r}: known are {', '.join(get_args(Modifier))}")
+            if name not in MODIFIERS:
+                raise ValueError(f"click.modifiers has {name!r}: known are {', '.join(MODIFIERS)}")
+        if len(set(self.modifiers)) < len(self.modifiers):
+            raise ValueError(f"click.modifiers is {' '.join(self.modifiers)}: name each modifier once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +76,8 @@ class Drag:
     button: Button = "left"
 
     def __post_init__(self) -> None:
-        _check_button(self.button)
+        _check_button(self.type, self.button)
+        _set_tuple(self, "path")
         if len(self.path) < 2:
             raise ValueError(f"drag.path has {len(self.path)} point(s): a drag needs at least 2")
 
@@ -75,7 +91,7 @@ class ButtonDown:
     point: Point | None = None
 
     def __post_init__(self) -> None:
-        _check_button(self.button)
+        _check_button(self.type, self.button)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +103,25 @@ class ButtonUp:
     point: Point | None = None
 
     def __post_init__(self) -> None:
-        _check_button(self.button)
+        _check_button(self.type, self.button)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scroll:
-    """Turn the wheel by `dx`, `dy` clicks at `point` or where the pointer is; `dy` < 0 shows what is below, `dx` > 0 what is to the right."""
+    """Turn the wheel by `dx`, `dy` clicks, at `point` or where the pointer is.
+
+    `dy` < 0 shows what is below, `dx` > 0 what is to the right.
+    """
 
     type: ClassVar[str] = "scroll"
     point: Point | None = None
     dx: int = 0
     dy: int = 0
+
+    def __post_init__(self) -> None:
+        for name, clicks in (("dx", self.dx), ("dy", self.dy)):
+            if not isinstance(clicks, int) or abs(clicks) > MAX_WHEEL_CLICKS:
+                raise ValueError(f"scroll.{name} is {clicks!r}: give wheel clicks, {MAX_WHEEL_CLICKS} at most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +140,7 @@ class Hotkey:
     keys: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        _set_tuple(self, "keys")
         if not self.keys:
             raise ValueError("hotkey.keys is empty: name at least one key")
         object.__setattr__(self, "keys", tuple(canonical_key(key) for key in self.keys))
@@ -151,8 +176,9 @@ class Wait:
     seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.seconds) or self.seconds < 0:
-            raise ValueError(f"wait.seconds is {self.seconds!r}: it must be a finite number, 0 or more")
+        if not 0.0 <= self.seconds <= MAX_WAIT_SECONDS:  # false for NaN too
+            raise ValueError(f"wait.seconds is {self.seconds!r}: it must be a number from 0 to {MAX_WAIT_SECONDS:g}")
+        object.__setattr__(self, "seconds", float(self.seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
