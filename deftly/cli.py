@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run `deftly` with `argv` (default: the process's own) and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("deftly: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -73,7 +75,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _command(name: str) -> Callable[[list[str]], int]:
     if name not in COMMANDS:
-        raise UsageError(f"no command is called {name!r}: commands are {', '.join(COMMANDS)}")
+        import difflib
+
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        mend = f"did you mean {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
+        raise UsageError(f"no command is called {name!r}: {mend}")
     module = importlib.import_module(f"deftly.commands.{name}")
     return cast("Callable[[list[str]], int]", getattr(module, f"{name}_command"))
 
