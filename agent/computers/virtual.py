@@ -20,6 +20,7 @@ from actions.geometry import Size
 DEFAULT_SIZE = Size(1280, 720)
 START_SECONDS = 30.0  # Xvfb needs 0.1 s on an idle machine
 END_SECONDS = 3.0
+PROBE_SECONDS = 0.3
 DEBIAN_PACKAGES = {"Xvfb": "xvfb"}  # where the package is not called as the program is
 
 # Reads the process groups of a desktop from its owner, one a line. When the owner dies, the pipe ends, and so do they.
@@ -112,8 +113,10 @@ class VirtualDesktop:
     def _start_window_manager(self, name: str) -> None:
         with tempfile.TemporaryFile() as said:
             manager = self._spawn([name], self.environment, stderr=said)
-            _wait_until(lambda: manager.poll() is not None or _is_managed(self.display), START_SECONDS)
-            if manager.poll() is not None or not _is_managed(self.display):
+            if (
+                not _wait_until(lambda: manager.poll() is not None or _is_managed(self.display), START_SECONDS)
+                or manager.poll() is not None
+            ):
                 raise VirtualDesktopError(f"{name} did not start on display {self.display} ({_fate(manager)}): {_tail(said)}")
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
@@ -144,22 +147,34 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _is_managed(display: str) -> bool:
-    """Whether a window manager has said that it is ready, in the way of the EWMH standard."""
-    from Xlib import Xatom
+    """Whether a window manager shows a window that asks to be shown.
+
+    The standard sign of life (_NET_SUPPORTING_WM_CHECK) is not enough: openbox sets it first and then loses the windows that
+    ask before its main loop runs, 2 of 8 here. So a probe asks, and is withdrawn; the caller tries again if it was lost.
+    """
+    from Xlib import X
     from Xlib.display import Display
 
     connection = Display(display)
     try:
-        check = connection.intern_atom("_NET_SUPPORTING_WM_CHECK")
-        return connection.screen().root.get_full_property(check, Xatom.WINDOW) is not None
+        if connection.screen().root.get_full_property(connection.intern_atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType) is None:
+            return False
+        state = connection.intern_atom("WM_STATE")
+        probe = connection.screen().root.create_window(0, 0, 1, 1, 0, X.CopyFromParent)
+        probe.map()
+        connection.sync()
+        return _wait_until(lambda: probe.get_full_property(state, X.AnyPropertyType) is not None, PROBE_SECONDS)
     finally:
         connection.close()
 
 
-def _wait_until(ready: Callable[[], bool], seconds: float) -> None:
+def _wait_until(ready: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not ready() and time.monotonic() < deadline:
+    while not ready():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
+    return True
 
 
 def _read_line(pipe: IO[bytes], seconds: float) -> str:
