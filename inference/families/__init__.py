@@ -61,16 +61,17 @@ class Prompt:
 class History:
     """How earlier steps are shown.
 
-    `images` screenshots at most, the current one included. `text: thoughts` tells earlier steps by their thoughts in the prompt's
-    `{history}`; `text: responses` replays the model's own words as assistant messages. `max_steps` steps at most are told, `None` for all.
+    `images` screenshots at most, the current one included; `None` for all, so that the context only grows and its cache stays valid.
+    `text: thoughts` tells earlier steps by their thoughts in the prompt's `{history}`; `text: responses` replays the model's own words as
+    assistant messages. `max_steps` steps at most are told, `None` for all.
     """
 
-    images: int
+    images: int | None
     text: Literal["thoughts", "responses"]
     max_steps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.images < 1:
+        if self.images is not None and self.images < 1:
             raise ValueError(f"history.images is {self.images}: it must be 1 or more, the current screenshot is always shown")
         if self.max_steps is not None and self.max_steps < 0:
             raise ValueError(f"history.max_steps is {self.max_steps}: it must be 0 or more, or null for all steps")

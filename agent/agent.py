@@ -1,0 +1,239 @@
+"""The loop: look, decide, act, remember, until an ending is raised."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
+from typing import Any
+
+from actions.space import Action, CallUser, Failed, Finished, Prediction, Wait
+from agent.approval import Approval, Auto
+from agent.capture import Screenshot
+from agent.computers.base import Computer
+from agent.endings import ActionRefused, DisplayLost, Done, GaveUp, RecordingFailed, RunEnded, Stopped, UserNeeded
+from agent.episode import Episode
+from agent.limits import Limits, repeats
+from agent.policy import Policy
+from agent.step import Step, StepDraft
+
+
+class Observer:
+    """Told what happens, as it happens; override what you need. An observer may end the run by raising a `RunEnded`."""
+
+    def on_start(self, episode: Episode) -> None:
+        """The episode exists; nothing has been looked at yet."""
+
+    def on_stage(self, episode: Episode, stage: str) -> None:
+        """Within a step: "look", "decide", "approve" or "act" begins."""
+
+    def on_step(self, episode: Episode, step: Step) -> None:
+        """`step` is on disk."""
+
+    def on_end(self, episode: Episode) -> None:
+        """How it ended is in `episode.ended`."""
+
+
+class Agent:
+    """Works on tasks with a computer and somebody who decides. `meta` and `config` are kept with each episode."""
+
+    def __init__(
+        self,
+        computer: Computer,
+        policy: Policy,
+        *,
+        approval: Approval | None = None,
+        limits: Limits | None = None,
+        episodes_dir: str | os.PathLike[str] = "episodes",
+        observers: Sequence[Observer] = (),
+        meta: Mapping[str, Any] | None = None,
+        config: object = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.computer = computer
+        self.policy = policy
+        self.approval = approval or Auto()
+        self.limits = limits or Limits()
+        self.episodes_dir = episodes_dir
+        self.observers = tuple(observers)
+        self.meta = dict(meta or {})
+        self.config = config
+        self.stop = stop or threading.Event()
+
+    def run(self, task: str) -> Episode:
+        """Work on `task` until it ends; how it ended is in the episode, however it ended.
+
+        Raises:
+            RecordingFailed: the episode could not even be started.
+        """
+        episode = Episode.create(self.episodes_dir, task, self._about(), self.config)
+        try:
+            with hands_empty(self.computer):
+                self._tell("on_start", episode)
+                while True:
+                    self.step(episode)
+        except RunEnded as end:
+            self._end(episode, end)
+        except KeyboardInterrupt:
+            self._end(episode, Stopped("interrupted from the keyboard"))
+        except BaseException as error:  # a fault of ours or of a plug-in: the episode says so, and the caller hears of it
+            episode.end("crashed", 1, f"{type(error).__name__}: {error}")
+            raise
+        return episode
+
+    def step(self, episode: Episode) -> None:
+        """Look, decide, act, remember."""
+        self._check(episode)
+        draft = StepDraft(len(episode.steps))
+        try:
+            seen = self._look_and_decide(episode, draft)
+            self._act(episode, draft, seen)
+        finally:
+            self._remember(episode, draft)
+        raise_ending(draft.prediction.actions)
+
+    def _look_and_decide(self, episode: Episode, draft: StepDraft) -> Screenshot:
+        """Ask until the answer fits what the screen shows when it comes: many a screen changes while a model thinks."""
+        for looks_left in reversed(range(self.limits.stale + 1)):
+            seen = self._look(episode, draft)
+            self._enter(episode, "decide")
+            with draft.timed("decide"):
+                draft.prediction = self.policy.decide(episode.task, episode.steps, seen)
+            draft.trace = self.policy.trace()
+            changed = self._changed(draft, seen)
+            if changed is None:
+                break
+            if looks_left:
+                draft.notes.append(f"{changed}; dropped the answer and looked again")
+                draft.prediction = Prediction()
+            else:
+                draft.notes.append(f"{changed}; acted all the same, since it does not keep still")
+        return seen
+
+    def _look(self, episode: Episode, draft: StepDraft) -> Screenshot:
+        self._enter(episode, "look")
+        with draft.timed("look"):
+            draft.seen = seen = self.computer.screenshot()
+        if seen.condition != "ok":
+            draft.notes.append(f"the screen is {seen.condition}")
+        if episode.steps and episode.steps[-1].seen.size != seen.size:
+            draft.notes.append(f"the screen was {episode.steps[-1].seen.size} and is now {seen.size}")
+        return seen
+
+    def _changed(self, draft: StepDraft, seen: Screenshot) -> str | None:
+        """Why the answer no longer fits the screen; an answer that touches nothing always fits."""
+        actions = performable(draft.prediction.actions)
+        if not actions or draft.prediction.error is not None:
+            return None
+        with draft.timed("check"):
+            return self.computer.stale(seen, actions)
+
+    def _act(self, episode: Episode, draft: StepDraft, seen: Screenshot) -> None:
+        """Do what approval allows, in order, up to the first action that this computer refuses."""
+        actions = performable(draft.prediction.actions)
+        if not actions or draft.prediction.error is not None:
+            return
+        self._enter(episode, "approve")
+        with draft.timed("approve"):
+            verdict = self.approval.judge(actions, seen)
+        draft.feedback.extend(verdict.feedback)
+        if not self.approval.performs:
+            draft.notes.append("dry run: nothing was performed")
+        for action in verdict.actions:
+            self._enter(episode, "act")
+            try:
+                with draft.timed("act"):
+                    draft.outcomes.append(self.computer.perform(self._clipped(action)))
+            except ActionRefused as refused:
+                draft.feedback.append(f"{action.type} was refused: {refused}")
+                return
+
+    def _remember(self, episode: Episode, draft: StepDraft) -> None:
+        step = draft.finished()
+        if step is None:
+            return
+        episode.append(step)
+        self._tell("on_step", episode, step)
+
+    def _check(self, episode: Episode) -> None:
+        """End the run when it has gone on for long enough."""
+        steps = episode.steps
+        if not self.approval.performs and repeats(steps) > 1:
+            raise Done("dry run: nothing was performed, and so the same was decided again")
+        self.limits.check(steps, episode.seconds)
+
+    def _clipped(self, action: Action) -> Action:
+        return Wait(seconds=min(action.seconds, self.limits.wait)) if isinstance(action, Wait) else action
+
+    def _enter(self, episode: Episode, stage: str) -> None:
+        if self.stop.is_set():
+            raise Stopped("stopped by the kill switch")
+        self._tell("on_stage", episode, stage)
+
+    def _tell(self, event: str, *arguments: object) -> None:
+        for observer in self.observers:
+            getattr(observer, event)(*arguments)
+
+    def _end(self, episode: Episode, end: RunEnded) -> None:
+        try:
+            episode.end_with(end)
+        except RecordingFailed as failed:
+            with suppress(RecordingFailed):  # a disk that is full to the last byte: the caller still learns how it ended
+                episode.end_with(failed)
+        self._tell("on_end", episode)
+
+    def _about(self) -> dict[str, Any]:
+        where = self.computer.geometry
+        return {
+            **self.policy.about(),
+            "computer": type(self.computer).__name__,
+            "geometry": {"left": where.left, "top": where.top, "width": where.width, "height": where.height},
+            "approval": type(self.approval).__name__,
+            "limits": asdict(self.limits),
+            "versions": {"deftly": _deftly_version(), "python": platform.python_version(), "platform": platform.platform()},
+            **self.meta,
+        }
+
+
+def performable(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """The actions before the first that ends the task."""
+    return tuple(takewhile(lambda action: not isinstance(action, Finished | Failed | CallUser), actions))
+
+
+def raise_ending(actions: Sequence[Action]) -> None:
+    """End the run when one of `actions` says so.
+
+    Raises:
+        Done, GaveUp, UserNeeded: the first action that ends the task, with its words.
+    """
+    for action in actions:
+        match action:
+            case Finished(answer=answer):
+                raise Done(answer or "the task is done")
+            case Failed(reason=reason):
+                raise GaveUp(reason or "the model says that the task cannot be done")
+            case CallUser(question=question):
+                raise UserNeeded(question or "the model asks for the user")
+
+
+@contextmanager
+def hands_empty(computer: Computer) -> Iterator[None]:
+    """Nothing is held when the block begins, nor when it ends, however it ends."""
+    computer.release_all()  # a run before this one may have been killed with a key down
+    try:
+        yield
+    finally:
+        with suppress(DisplayLost):  # a display that is gone holds nothing
+            computer.release_all()
+
+
+def _deftly_version() -> str:
+    try:
+        return version("deftly")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"

@@ -1,0 +1,304 @@
+"""What happened: an episode is a folder that is appended to step by step, never half-written.
+
+    episode.json          format and version, task, and what the run was made of
+    config.json           the run's own resolved configuration, where it has one
+    steps.jsonl           one step a line
+    screens/0000.png      what was seen, lossless; identical screens are stored once
+    end.json              how it ended; missing while it runs, or when the process was killed
+
+A step's picture is on disk before its line is, and its line before `append` returns. A torn last line is dropped when an episode is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from agent.capture import Screenshot
+from agent.endings import RecordingFailed, RunEnded
+from agent.step import Step, step_from_json, step_to_json
+
+__all__ = ["End", "Episode", "EpisodeError", "Step", "list_episodes"]
+
+FORMAT = "deftly-episode"
+VERSION = 1
+PIXELS_KEPT = 8  # the last screens stay in memory, since the model is shown some of them again; 6 MB each at 1920x1080
+RESERVE_BYTES = 16384  # set aside at the start, so that on a full disk there is room to write how it ended
+
+
+class EpisodeError(ValueError):
+    """A folder is not an episode that can be read; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How an episode ended. `reward` is what a task's own judge gave, where it has one."""
+
+    status: str
+    exit_code: int
+    message: str
+    ended: float
+    reward: float | None = None
+
+
+class Episode:
+    """One run at one task. `create` starts one that can be appended to; `open` reads one, and can still judge it (`set_reward`)."""
+
+    def __init__(self, path: Path, about: Mapping[str, Any], steps: Sequence[Step], end: End | None, notes: Sequence[str] = ()) -> None:
+        self.path = path
+        self.task = str(about["task"])
+        self.started = float(about["started"])
+        self.meta: Mapping[str, Any] = about["meta"]
+        self.notes = tuple(notes)
+        self._steps = list(steps)
+        self._end = end
+        self._file: IO[bytes] | None = None
+        self._screens: dict[str, str] = {}
+        self._began = time.monotonic()
+
+    @classmethod
+    def create(cls, root: str | os.PathLike[str], task: str, meta: Mapping[str, Any] | None = None, config: object = None) -> Episode:
+        """A new episode in a folder of its own under `root`.
+
+        Raises:
+            RecordingFailed: nothing can be written there.
+        """
+        about = {"format": FORMAT, "version": VERSION, "task": task, "started": time.time(), "meta": dict(meta or {})}
+        with _writing(Path(root)):
+            path = _new_folder(Path(root), task)
+            (path / "screens").mkdir()
+            _write_whole(path / ".reserve", b"\0" * RESERVE_BYTES)
+            if config is not None:
+                _write_whole(path / "config.json", _json(config, indent=2))
+            _write_whole(path / "steps.jsonl", b"")
+            _write_whole(path / "episode.json", _json(about, indent=2))
+            episode = cls(path, about, (), None)
+            episode._file = (path / "steps.jsonl").open("ab", buffering=0)
+        return episode
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Episode:
+        """The episode in `path`, also one whose process was killed.
+
+        Raises:
+            EpisodeError: it is not an episode, or one of a version that this Deftly does not read.
+        """
+        folder = Path(path)
+        about = _read_about(folder)
+        steps, notes = _read_steps(folder)
+        return cls(folder, about, steps, _read_end(folder), notes)
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(self._steps)
+
+    @property
+    def ended(self) -> End | None:
+        """How it ended; `None` while it runs, and for ever when its process was killed."""
+        return self._end
+
+    @property
+    def running(self) -> bool:
+        """Whether steps can still be appended here."""
+        return self._file is not None
+
+    @property
+    def reward(self) -> float | None:
+        return self._end.reward if self._end else None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, or ran."""
+        if self.running:
+            return time.monotonic() - self._began
+        last = self._end.ended if self._end else max((step.seen.taken_at for step in self._steps), default=self.started)
+        return max(0.0, last - self.started)
+
+    def append(self, step: Step) -> None:
+        """Keep `step`; it is on disk when this returns.
+
+        Raises:
+            RecordingFailed: the disk is full, or the folder is gone. The steps before this one stay readable.
+        """
+        assert self._file is not None, "the episode has ended"
+        with _writing(self.path):
+            screen_file = self._store_screen(step)
+            self._append_line(_json(step_to_json(step, screen_file)))
+        self._steps.append(step)
+        self._forget_pixels(len(self._steps) - 1 - PIXELS_KEPT)
+
+    def end(self, status: str, exit_code: int, message: str, reward: float | None = None) -> None:
+        """Say how it ended; nothing can be appended after."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._end = End(status=status, exit_code=exit_code, message=message, ended=time.time(), reward=reward)
+        self._write_end()
+
+    def end_with(self, ending: RunEnded) -> None:
+        """End as `ending` says."""
+        self.end(ending.status, ending.exit_code, ending.message)
+
+    def set_reward(self, reward: float | None) -> None:
+        """Keep the verdict of a task's own judge, which may come after the end."""
+        assert self._end is not None, "the episode has not ended"
+        self._end = replace(self._end, reward=reward)
+        self._write_end()
+
+    def _store_screen(self, step: Step) -> str:
+        digest = step.seen.sha256
+        if digest not in self._screens:
+            name = f"screens/{len(self._screens):04d}.png"
+            _write_whole(self.path / name, step.seen.png)
+            self._screens[digest] = name
+        return self._screens[digest]
+
+    def _append_line(self, line: bytes) -> None:
+        assert self._file is not None
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+            os.fsync(self._file.fileno())
+        except BaseException:  # Ctrl-C as well: a line is there as a whole or not at all
+            os.ftruncate(self._file.fileno(), size)
+            raise
+
+    def _write_end(self) -> None:
+        assert self._end is not None
+        with _writing(self.path):
+            (self.path / ".reserve").unlink(missing_ok=True)
+            _write_whole(self.path / "end.json", _json(asdict(self._end), indent=2))
+
+    def _forget_pixels(self, index: int) -> None:
+        if index < 0:
+            return
+        step = self._steps[index]
+        seen = step.seen
+        file = self.path / self._screens[seen.sha256]
+        lazy = Screenshot.from_file(file, seen.geometry, seen.taken_at, condition=seen.condition, sha256=seen.sha256)
+        self._steps[index] = replace(step, seen=lazy)
+
+
+def list_episodes(root: str | os.PathLike[str]) -> list[Path]:
+    """The folders under `root` that hold an episode, `root` itself included, oldest first."""
+    base = Path(root)
+    if (base / "episode.json").is_file():
+        return [base]
+    return sorted((file.parent for file in base.glob("**/episode.json")), key=lambda path: (path.name, str(path)))
+
+
+def _new_folder(root: Path, task: str) -> Path:
+    words = re.sub(r"[^a-z0-9]+", "-", task.lower())[:40].strip("-") or "task"
+    path = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{words}-{secrets.token_hex(2)}"
+    path.mkdir(parents=True)
+    return path
+
+
+def _json(data: object, indent: int | None = None) -> bytes:
+    """`data` on one line, or indented for people; a lone surrogate, which UTF-8 has no bytes for, makes all of it ASCII."""
+    try:
+        return (json.dumps(data, ensure_ascii=False, indent=indent) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(data, indent=indent) + "\n").encode()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """`data` at `path`, all of it or none of it, and on disk."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:  # Ctrl-C as well: what is half-written would only take up room
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RecordingFailed(
+            f"the episode cannot be written to {path}: {error.strerror or error}. Make room there, or record elsewhere (--episodes-dir)"
+        ) from error
+
+
+def _read_about(folder: Path) -> Mapping[str, Any]:
+    about = _read_json(folder / "episode.json")
+    if about is None:
+        raise EpisodeError(f"{folder} is not an episode: it has no episode.json")
+    if about.get("format") != FORMAT:
+        raise EpisodeError(f"{folder} is not an episode: the format in its episode.json is {about.get('format')!r}, not {FORMAT!r}")
+    if about.get("version") != VERSION:
+        raise EpisodeError(
+            f"{folder} has version {about.get('version')!r} of the episode format, and this Deftly reads version {VERSION}: "
+            f"open it with the Deftly that wrote it and bring it over with `deftly episodes export --to jsonl`, or update Deftly"
+        )
+    for name, kind in (("task", str), ("started", (int, float)), ("meta", dict)):
+        if not isinstance(about.get(name), kind):
+            raise EpisodeError(f"{folder}/episode.json: {name} is {about.get(name)!r}")
+    return about
+
+
+def _read_steps(folder: Path) -> tuple[list[Step], list[str]]:
+    """The steps in `folder`, and what was wrong with them that could be mended."""
+    file = folder / "steps.jsonl"
+    *lines, rest = file.read_bytes().split(b"\n") if file.is_file() else [b""]
+    notes = [_torn(len(lines) + 1, rest)] if rest else []
+    steps = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            if number == len(lines) and not rest:  # after a power cut the newline can be there and the line not
+                notes.append(_torn(number, line))
+                break
+            raise EpisodeError(f"{file}, line {number}: {error}") from error
+        try:
+            steps.append(step_from_json(data, folder))
+        except ValueError as error:
+            raise EpisodeError(f"{file}, line {number}: {error}") from error
+    return steps, notes
+
+
+def _torn(number: int, line: bytes) -> str:
+    return f"line {number} of steps.jsonl was torn after {len(line)} bytes and was dropped: the process died while it wrote it"
+
+
+def _read_end(folder: Path) -> End | None:
+    data = _read_json(folder / "end.json")
+    if data is None:
+        return None
+    try:
+        return End(**data)
+    except TypeError as error:
+        raise EpisodeError(f"{folder}/end.json: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise EpisodeError(f"{path} is damaged: {error}") from error
+    if not isinstance(data, dict):
+        raise EpisodeError(f"{path} is damaged: it must hold an object")
+    return data
