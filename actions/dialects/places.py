@@ -1,0 +1,65 @@
+"""The spellings of a place: numbers in a model's own space, in any of the wrappings that models put around them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from actions.dialects.calls import shown
+from actions.geometry import Point
+
+_WRAPPINGS = (("<|box_start|>", "<|box_end|>"), ("<point>", "</point>"), ("<bbox>", "</bbox>"))
+_NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+_PAIR = rf"{_NUMBER}(?: ?, ?| ){_NUMBER}"
+_PLACE = re.compile(rf"[(\[]? ?{_PAIR}(?: ?[)\]]?(?: ?, ?| )[(\[]? ?{_PAIR})? ?[)\]]?")
+_MAX_CHARACTERS = 200  # the longest spelling that makes sense is half of that; long digit strings cost quadratic time
+
+
+class ModelSpace(NamedTuple):
+    """The space in which a model writes coordinates: from 0 to `width` and from 0 to `height`, both included."""
+
+    width: int
+    height: int
+    name: str
+
+    def point(self, x: float, y: float) -> Point:
+        """The point that the model means.
+
+        Raises:
+            ValueError: it lies outside the space.
+        """
+        for axis, value, limit in (("x", x, self.width), ("y", y, self.height)):
+            if not 0 <= value <= limit:
+                raise ValueError(f"{axis} is {value:g}, outside {self.name}: {axis} goes from 0 to {limit}")
+        return Point(x / self.width, y / self.height)
+
+    def numbers(self, point: Point) -> tuple[int, int]:
+        """The whole numbers with which the model would write `point`."""
+        return round(point.x * self.width), round(point.y * self.height)
+
+
+def read_place(text: str, space: ModelSpace) -> Point:
+    """The point that `text` spells; of a box, its middle.
+
+    Raises:
+        ValueError: it spells none, or one outside `space`.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"{shown(text)} is too long for a point: write x and y")
+    found = _PLACE.fullmatch(_unwrapped(text))
+    if not found:
+        raise ValueError(f"{shown(text)} is no point: write two finite numbers, as in (x,y) or <point>x y</point>")
+    x, y, *corner = (float(number) for number in found.groups() if number is not None)
+    first = space.point(x, y)
+    if not corner:
+        return first
+    space.point(*corner)
+    return space.point((x + corner[0]) / 2, (y + corner[1]) / 2)
+
+
+def _unwrapped(text: str) -> str:
+    inner = " ".join(text.split())
+    for opening, closing in _WRAPPINGS:
+        if inner.startswith(opening) and inner.endswith(closing):
+            inner = inner[len(opening) : -len(closing)].strip()
+    return inner

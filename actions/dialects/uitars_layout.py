@@ -1,0 +1,132 @@
+"""How a UI-TARS text is laid out: which part is thought and which part is calls.
+
+Thought: …            or  Reflection: … Action_Summary: …  or  <think>…</think>  or  <Thought>…</Thought>
+Action: click(…)      what follows the last "Action:" counts, and all of it must be calls
+
+drag(…)               further actions after a blank line
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from actions.dialects.calls import Call, CallError, read_calls
+
+_THINKING = re.compile(r"\s*<(think\w*|thought)>", re.IGNORECASE)
+_END_OF_THINKING = re.compile(r"</(?:think\w*|thought)>", re.IGNORECASE)
+_LABELLED = re.compile(r"\s*\**(?:Thought|Action)\**[ \t]*[:：]")
+_THOUGHT = re.compile(r"\s*\**Thought\**[ \t]*[:：]\**")
+_SUMMARIES = re.compile(r"(?:\*\*)?\b(?:Thought|Reflection|Action_Summary)\**[ \t]*[:：]\**")
+_TAGS = re.compile(r"</?(?:Output|answer|computer_env|think\w*|thought)>", re.IGNORECASE)
+_LINE_MARK = re.compile(r"(?:\A|[\n\r])[ \t]*(?:[*#]+[ \t]*)?action\**[ \t]*[:：]\**", re.IGNORECASE)
+_INLINE_MARK = re.compile(r"\bAction[ \t]*[:：]")
+_FENCE = re.compile(r"\s*(?:```\w*)?")
+_TAILS = ("```", "</Output>", "</answer>", "</computer_env>", "<|im_end|>", "<|endoftext|>", "</s>")
+# Without "Action:", a call counts at the start of a line or behind a whole sentence; "I must not use finished()" is none.
+_UNMARKED = re.compile(r"(?:\A|[\n\r][ \t]*|[.!?]\s+|[。！？]\s*)(?=[A-Za-z_][\w.]*\s*\()")
+# How many other places are tried where the obvious one is no call: a limit, so that hostile texts take linear time.
+_TRIES = 8
+_NO_ACTION = "there is no action: end with a line such as \"Action: click(point='<point>x y</point>')\""
+
+
+class Said(NamedTuple):
+    """A text taken apart: its thought, and its calls or what kept them from being read."""
+
+    thought: str
+    calls: list[Call]
+    error: str | None = None
+
+
+def read_layout(text: str) -> Said:
+    """The thought and the calls of `text`. Never raises."""
+    thinking, rest = _split_thinking(text)
+    if rest is None:
+        return Said(thinking, [], "the thinking at its start is never closed: end it before 'Action:'")
+    body = rest[: _end_of_calls(rest)]
+    marks = _marks(body)
+    found = _first_that_reads(body, marks) if marks else _unmarked(body)
+    if isinstance(found, CallError):
+        return Said(_joined(thinking, _thought(body[: marks[0][0]] if marks else body)), [], str(found))
+    start, calls = found
+    return Said(_joined(thinking, _thought(body[:start])), calls)
+
+
+def _split_thinking(text: str) -> tuple[str, str | None]:
+    """The thinking that stands in tags before the rest; the rest is `None` when the tag is never closed."""
+    opening = _THINKING.match(text)
+    if not opening and _LABELLED.match(text):
+        return "", text
+    start = opening.end() if opening else 0
+    closing = _END_OF_THINKING.search(text, start)
+    if closing:  # chat templates may have written the opening tag, so that the text holds only the closing one
+        return text[start : closing.start()].strip(), text[closing.end() :]
+    return (text[start:].strip(), None) if opening else ("", text)
+
+
+def _end_of_calls(text: str) -> int:
+    """Where the text ends without the tags, fences and tokens that models leave behind their actions."""
+    end, left = len(text), -1
+    while left != end:
+        left = end
+        while end and text[end - 1].isspace():
+            end -= 1
+        for tail in _TAILS:
+            if text.endswith(tail, 0, end):
+                end -= len(tail)
+    return end
+
+
+def _marks(text: str) -> list[tuple[int, int]]:
+    """Where "Action:" stands, the most likely place first.
+
+    The last one at the start of a line comes first. The others matter when it lies within a typed text, or when it is
+    followed by words and the real one comes on the same line. Reading must reach the end from wherever it starts, so
+    trying them cannot make an action out of a thought.
+    """
+    lines = [found.span() for found in _LINE_MARK.finditer(text)]
+    inline = [found.span() for found in _INLINE_MARK.finditer(text)]
+    if not lines:
+        return inline[: -_TRIES - 1 : -1]
+    last = lines[-1]
+    later = [mark for mark in inline if mark[0] >= last[1]]
+    earlier = sorted({end: (start, end) for start, end in inline + lines if end < last[1]}.values())
+    return [last, *later[: -_TRIES - 1 : -1], *earlier[: -_TRIES - 1 : -1]]
+
+
+def _first_that_reads(text: str, marks: Iterable[tuple[int, int]]) -> tuple[int, list[Call]] | CallError:
+    errors = []
+    for start, end in marks:
+        fence = _FENCE.match(text, end)
+        try:
+            return start, read_calls(text, fence.end() if fence else end)
+        except CallError as error:
+            errors.append(error)
+    return max(errors, key=lambda error: error.at)  # the one that got furthest was the most like a call
+
+
+def _unmarked(text: str) -> tuple[int, list[Call]] | CallError:
+    """The longest run of calls that ends the text, where no "Action:" says where they begin."""
+    found: tuple[int, list[Call]] | None = None
+    misses: list[CallError] = []
+    for start in reversed([match.end() for match in _UNMARKED.finditer(text)]):
+        try:
+            found = start, read_calls(text, start)
+        except CallError as error:
+            misses.append(error)
+            if found or len(misses) > _TRIES:
+                break
+    return found or (misses[0] if misses else CallError(_NO_ACTION, 0))
+
+
+def _thought(text: str) -> str:
+    """The words before the calls, without their labels. Behind "Thought:" everything is thought, tags and labels too."""
+    label = _THOUGHT.match(text)
+    if label:
+        return text[label.end() :].strip()
+    return _joined(*_SUMMARIES.split(_TAGS.sub("", text)))
+
+
+def _joined(*pieces: str) -> str:
+    return "\n".join(piece for piece in (each.strip() for each in pieces) if piece)
