@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from actions.backends.base import Backend
 from actions.errors import CannotPerform, DisplayGone, HandStopped
@@ -198,7 +199,7 @@ def drag_steps(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The pixels that a drag along `path` moves through after its first: every corner, and enough in between."""
     per_leg = math.ceil(_DRAG_MOVES / (len(path) - 1))
     steps: list[tuple[int, int]] = []
-    for (x0, y0), (x1, y1) in zip(path, path[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(path):
         for step in range(1, per_leg + 1):
             part = step / per_leg
             steps.append((round(x0 + (x1 - x0) * part), round(y0 + (y1 - y0) * part)))

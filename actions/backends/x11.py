@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import atexit
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from Xlib import X
 from Xlib.display import Display
@@ -12,6 +13,7 @@ from Xlib.display import Display
 from actions.backends.base import Entered, Sleep
 from actions.backends.x11_connection import Connection
 from actions.backends.x11_keymap import KEYSYMS, Keymap, Stroke, keysym_of
+from actions.backends.x11_keys import KEYMAP_PAUSE
 from actions.backends.x11_typing import Typer
 from actions.errors import CannotPerform, DisplayGone
 from actions.geometry import Size
@@ -19,8 +21,7 @@ from actions.space import Button
 
 _BUTTONS = {"left": 1, "middle": 2, "right": 3}
 _WHEEL_UP, _WHEEL_DOWN, _WHEEL_LEFT, _WHEEL_RIGHT = 4, 5, 6, 7
-# Clients read a changed keymap late: without this pause the first presses of a borrowed keycode are lost or wrong.
-_KEYMAP_PAUSE = 0.02
+_FOCUS_SECONDS = 0.5  # how long after a click or a key the focus may still move because of it
 
 
 class X11Backend:
@@ -34,6 +35,7 @@ class X11Backend:
         self._connection = Connection(display)
         self._typer: Typer | None = None
         self._strokes: dict[str, Stroke] = {}
+        self._acted_at = 0.0
         self._open()
         atexit.register(self.close)
 
@@ -65,7 +67,7 @@ class X11Backend:
             display.sync()
 
     def button(self, button: Button, down: bool) -> None:
-        with self._connection.use() as display:
+        with self._acting() as display:
             display.xtest_fake_input(X.ButtonPress if down else X.ButtonRelease, _BUTTONS[button])
             display.sync()
 
@@ -83,7 +85,7 @@ class X11Backend:
 
     def key(self, name: str, down: bool) -> None:
         self.check_key(name)
-        with self._connection.use() as display:
+        with self._acting() as display:
             if down:
                 self._press(display, name)
             else:
@@ -97,7 +99,7 @@ class X11Backend:
         if stroke is None:
             keysym = KEYSYMS.get(name) or keysym_of(name)
             stroke = self._keymap.borrow(display, [keysym])[keysym]
-            time.sleep(_KEYMAP_PAUSE)
+            time.sleep(KEYMAP_PAUSE)
         already = {stroke.keycode for stroke in self._strokes.values()}
         stroke = Stroke(stroke.keycode, tuple(code for code in stroke.held if code not in already))
         self._strokes[name] = stroke
@@ -113,10 +115,25 @@ class X11Backend:
             self._keymap.give_back(display)
 
     def type_text(self, text: str, sleep: Sleep = time.sleep) -> Entered:
+        try:
+            with self._connection.use() as display:
+                self._typer = self._typer or Typer(self._connection.name)
+                settled_at = self._acted_at + _FOCUS_SECONDS
+                return self._typer.enter(display, self._keymap, text, sleep, settled_at, keys_only=bool(self._strokes))
+        except BaseException:
+            # Stopped, interrupted, or the display died: what was borrowed goes back, if it still can.
+            with suppress(DisplayGone):
+                self.release_all()
+            raise
+
+    @contextmanager
+    def _acting(self) -> Iterator[Display]:
+        """The display, for a press or a release: the user's clipboard is back before it, in case it pastes."""
+        if self._typer is not None:
+            self._typer.restore()
         with self._connection.use() as display:
-            if self._typer is None:
-                self._typer = Typer(self._connection.name)
-            return self._typer.enter(display, self._keymap, text, sleep)
+            yield display
+        self._acted_at = time.monotonic()
 
     def release_all(self) -> None:
         with self._connection.use() as display:

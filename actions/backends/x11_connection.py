@@ -5,21 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from Xlib import X
 from Xlib.display import Display
 from Xlib.error import ConnectionClosedError, DisplayError, XauthError
 from Xlib.xobject.drawable import Window
 
 from actions.errors import DisplayGone
 
-_LOST = (ConnectionClosedError, DisplayError, XauthError, OSError)
+LOST = (ConnectionClosedError, DisplayError, XauthError, OSError)
+
+
+def open_display(name: str | None) -> Display:
+    """A new connection to the display called `name`, or to `$DISPLAY`.
+
+    Raises:
+        DisplayGone: there is no such display, or it does not let us in.
+    """
+    try:
+        display = Display(name)
+    except LOST as err:
+        raise DisplayGone(f"cannot connect to the display {name or '$DISPLAY'}: {err}") from err
+    # The default handler prints to stderr; what may fail (a window that is just gone) is checked by those who ask.
+    display.set_error_handler(lambda *_: None)
+    return display
 
 
 class Connection:
     """A python-xlib `Display` that knows whether it can still be trusted.
 
-    python-xlib keeps its locks and half-read replies when an exception (Ctrl-C, say) interrupts it: the next call on the same connection would
-    hang. Every use therefore goes through `use()`, and a connection whose use did not end normally is replaced by a new one.
+    python-xlib keeps its locks and half-read replies when an exception (Ctrl-C, say) interrupts it: the next call on the
+    same connection would hang. Every use therefore goes through `use()`, and a connection whose use did not end normally
+    is replaced by a new one.
     """
 
     def __init__(self, name: str | None) -> None:
@@ -40,7 +55,8 @@ class Connection:
 
     @property
     def root(self) -> Window:
-        return self.display.screen().root
+        root: Window = self.display.screen().root
+        return root
 
     @contextmanager
     def use(self) -> Iterator[Display]:
@@ -55,23 +71,18 @@ class Connection:
             self._broken = True
             yield self.display
             self._broken = False
-        except _LOST as err:
+        except LOST as err:
             raise DisplayGone(f"the display {self._name or '$DISPLAY'} does not answer: {err}") from err
 
     def reopen(self) -> None:
         self.close()
-        try:
-            self._display = Display(self._name)
-        except _LOST as err:
-            raise DisplayGone(f"cannot connect to the display {self._name or '$DISPLAY'}: {err}") from err
-        # The default handler prints to stderr; requests that may fail are followed by checks of their own.
-        self._display.set_error_handler(lambda *_: None)
+        self._display = open_display(self._name)
         self._broken = False
 
     def close(self) -> None:
         """Drop the connection without a word to the server, which cleans up after it by itself."""
         if self._display is not None:
-            with suppress(*_LOST):
+            with suppress(*LOST):
                 self._display.display.close_internal("client")
             self._display = None
         self._broken = True
@@ -79,11 +90,15 @@ class Connection:
 
 def focused_window(display: Display) -> int:
     """The id of the window that has the focus; 0 or 1 where the focus follows the pointer."""
-    focus = display.get_input_focus().focus
-    return focus if isinstance(focus, int) else focus.id
+    return window_id(display.get_input_focus().focus)
+
+
+def window_id(window: Window | int) -> int:
+    """The id of what python-xlib gives as a window, or as a number where there is none."""
+    return window if isinstance(window, int) else int(window.id)
 
 
 def same_client(display: Display, one: int, other: int) -> bool:
     """Whether two windows were made by the same client."""
-    mask = ~display.display.info.resource_id_mask
-    return X.PointerRoot not in (one, other) and one & mask == other & mask
+    mask: int = ~display.display.info.resource_id_mask
+    return one & mask == other & mask

@@ -36,7 +36,7 @@ _NAMES = {
     "menu": "Menu",
 } | {f"f{n}": f"F{n}" for n in range(1, 25)}
 KEYSYMS = {name: XK.string_to_keysym(keysym) for name, keysym in _NAMES.items()}
-_SHIFT_L, _LEVEL3_SHIFT, _CAPS_LOCK = KEYSYMS["shift"], 0xFE03, KEYSYMS["caps_lock"]
+_SHIFT_L, _LEVEL3_SHIFT = KEYSYMS["shift"], 0xFE03
 _KEYPAD = range(0xFF80, 0xFFBE)
 # Where a crash leaves word of the keycodes that it had borrowed, so that the next run can give them back.
 _LEDGER = "_DEFTLY_BORROWED_KEYCODES"
@@ -63,6 +63,7 @@ class Keymap:
         self._count = display.display.info.max_keycode - self._first + 1
         self._rows: list[list[int]] = []
         self._borrowed: dict[int, list[int]] = {}
+        self._caps_lock: int | None = None
         self._fetch(display)
         self._reclaim(display)
 
@@ -95,9 +96,6 @@ class Keymap:
         keysym = KEYSYMS.get(name) or keysym_of(name)
         return self.stroke(keysym, group) or self.stroke(keysym, 0)
 
-    def caps_lock(self) -> int | None:
-        return self._keycode_of(_CAPS_LOCK)
-
     def _keycode_of(self, keysym: int) -> int | None:
         return next((keycode for keycode, row in enumerate(self._rows, self._first) if row and row[0] == keysym), None)
 
@@ -111,7 +109,8 @@ class Keymap:
     def borrow(self, display: Display, keysyms: Iterable[int]) -> dict[int, Stroke]:
         """Give each of `keysyms` a keycode of its own until `give_back`.
 
-        One keycode per character, all before the first is pressed: clients read the keymap late, so a re-used keycode gives wrong characters.
+        One keycode per character, all before the first is pressed: clients read the keymap late, so a re-used keycode
+        gives wrong characters.
         """
         wanted = list(keysyms)
         # Where every keycode is taken, the last ones are lent out and get their own keysyms back afterwards.
@@ -125,8 +124,17 @@ class Keymap:
         display.sync()
         return {keysym: Stroke(code) for code, keysym in zip(codes, wanted, strict=True)}
 
-    def give_back(self, display: Display) -> None:
-        """Undo every `borrow`."""
+    def suspend_caps_lock(self, display: Display) -> None:
+        """Toggle Caps Lock off until `give_back`."""
+        if (code := self._keycode_of(KEYSYMS["caps_lock"])) is not None and self._caps_lock is None:
+            self._caps_lock = code
+            _tap(display, code)
+
+    def give_back(self, display: Display, caps_lock: bool = True) -> None:
+        """Undo every `borrow`, and put Caps Lock on again where it was suspended."""
+        if caps_lock and self._caps_lock is not None:
+            _tap(display, self._caps_lock)
+            self._caps_lock = None
         if not self._borrowed:
             return
         for code, row in self._borrowed.items():
@@ -143,7 +151,7 @@ class Keymap:
             root.delete_property(ledger)
 
     def _reclaim(self, display: Display) -> None:
-        """Free what a run that was killed had borrowed. Only what the ledger names and still holds one character: a layout may use Unicode too."""
+        """Free what a run that was killed had borrowed: what its ledger names and what still holds a single character."""
         left = display.screen().root.get_full_property(display.intern_atom(_LEDGER), Xatom.CARDINAL)
         for code in left.value if left else ():
             row = self._rows[code - self._first] if 0 <= code - self._first < self._count else []
@@ -153,3 +161,9 @@ class Keymap:
         if left:
             self._write_ledger(display)
             self._fetch(display)
+
+
+def _tap(display: Display, code: int) -> None:
+    display.xtest_fake_input(X.KeyPress, code)
+    display.xtest_fake_input(X.KeyRelease, code)
+    display.sync()

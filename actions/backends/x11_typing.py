@@ -1,63 +1,105 @@
-"""Entering a line of text on an X display: by key events, or by pasting an own selection."""
+"""Entering a line of text on an X display: a short one by key events, a long one by pasting an own selection."""
 
 from __future__ import annotations
 
 import time
 
-from Xlib import X
+from Xlib import X, Xatom
 from Xlib.display import Display
 
 from actions.backends.base import Entered, Sleep
-from actions.backends.x11_keymap import Keymap, Stroke, keysym_of
+from actions.backends.x11_connection import focused_window, same_client, window_id
+from actions.backends.x11_keymap import KEYSYMS, Keymap, Stroke
+from actions.backends.x11_keys import KeyTyping
+from actions.backends.x11_selection import Offer, SelectionServer
 
-_PER_KEY = 0.001
-_KEYMAP_PAUSE, _KEYMAP_AFTER = 0.02, 0.05
+SHORT = 20  # characters; up to here key events are as fast as a paste, and pages that listen to keys see them
+_PIECE = 50_000  # characters; four bytes each still fit one property, so that INCR transfers are not needed
+_FETCH_SECONDS = 1.0  # a paste takes 2 to 9 ms; a busy machine is given time
+_FETCH_AGAIN = 0.03  # some clients fetch twice; an Enter right after the paste must not come between
+_POLL = 0.02
 
 
 class Typer:
-    """Enters text where the focus is."""
+    """Enters text where the focus is; what the user had copied is put back at `restore`."""
 
     def __init__(self, display_name: str) -> None:
         self._display_name = display_name
+        self._selection: SelectionServer | None = None
+        self._offering = False
+        self._no_paste: set[int] = set()
 
-    def enter(self, display: Display, keymap: Keymap, text: str, sleep: Sleep = time.sleep) -> Entered:
-        group = display.screen().root.query_pointer().mask >> 13 & 3
-        keymap.refresh(display)
-        strokes = {char: keymap.stroke(keysym_of(char), group) for char in dict.fromkeys(text)}
-        rest = text
-        while rest:
-            rest = self._enter_chunk(display, keymap, rest, strokes, sleep)
-        return Entered(text, "typed by keys")
+    def enter(self, display: Display, keymap: Keymap, text: str, sleep: Sleep, settled_at: float, keys_only: bool) -> Entered:
+        """Enter `text`, which holds no newline or tab. `keys_only` while a modifier is held: a paste would be another chord."""
+        keys = KeyTyping(display, keymap, settled_at)
+        if keys_only or (len(text) <= SHORT and keys.maps(text)):
+            return Entered(keys.type(text, sleep), "typed by keys")
+        if focused_window(display) in self._no_paste:
+            return Entered(keys.type(text, sleep), "typed by keys, as this window takes no paste")
+        done = keys.type(_started_by_key(display, text), sleep)
+        how = "pasted"
+        while len(done) < len(text) and how.startswith("pasted"):
+            piece = text[len(done) : len(done) + _PIECE]
+            how = self._paste(display, keymap, keys, piece, sleep)
+            done += piece if how.startswith("pasted") else keys.type(text[len(done) :], sleep)
+        return Entered(done, how)
 
-    def _enter_chunk(self, display: Display, keymap: Keymap, text: str, strokes: dict[str, Stroke | None], sleep: Sleep) -> str:
-        """Type as much of `text` as the borrowed keycodes allow; returns the rest."""
-        room, lent = keymap.room(), list[str]()
-        length = 0
-        for length, char in enumerate(text):
-            if strokes[char] is None and char not in lent:
-                if len(lent) == room:
-                    break
-                lent.append(char)
-        else:
-            length = len(text)
-        borrowed: dict[int, Stroke] = {}
-        if lent:
-            borrowed = keymap.borrow(display, map(keysym_of, lent))
-            sleep(_KEYMAP_PAUSE)
-        for char in text[:length]:
-            self._strike(display, strokes[char] or borrowed[keysym_of(char)])
-            sleep(_PER_KEY)
-        if lent:
-            sleep(_KEYMAP_AFTER)
-            keymap.give_back(display)
-        return text[length:]
+    def _paste(self, display: Display, keymap: Keymap, keys: KeyTyping, text: str, sleep: Sleep) -> str:
+        """Offer `text`, press Shift+Insert, and see whether it was fetched; returns how it went."""
+        shift, insert = (keymap.stroke(KEYSYMS[name]) for name in ("shift", "insert"))
+        if shift is None or insert is None:
+            return "typed by keys, as this keyboard has no Shift+Insert"
+        if self._selection is None:
+            self._selection = SelectionServer(self._display_name)
+        offer = self._selection.offer(text)
+        if offer is None:
+            return "typed by keys, as the clipboard holds what could not be put back"
+        self._offering = True
+        keys.strike(Stroke(insert.keycode, (shift.keycode,)))
+        fetched = self._wait_fetched(display, offer, sleep)
+        if fetched is None:
+            self._selection.withdraw(offer)
+            fetched = self._was_fetched(display, offer)
+        if fetched is None:
+            self._no_paste.add(focused_window(display))
+            return "typed by keys, as the paste was not fetched"
+        sleep(_FETCH_AGAIN)
+        return "pasted" if fetched else "pasted, but by another program than the focused one"
 
-    def _strike(self, display: Display, stroke: Stroke) -> None:
-        for code in (*stroke.held, stroke.keycode):
-            display.xtest_fake_input(X.KeyPress, code)
-        for code in (stroke.keycode, *reversed(stroke.held)):
-            display.xtest_fake_input(X.KeyRelease, code)
-        display.sync()
+    def _wait_fetched(self, display: Display, offer: Offer, sleep: Sleep) -> bool | None:
+        deadline = time.monotonic() + _FETCH_SECONDS
+        while time.monotonic() < deadline:
+            offer.fetched.wait(_POLL)
+            sleep(0)
+            if self._was_fetched(display, offer):
+                return True
+        return self._was_fetched(display, offer)
+
+    def _was_fetched(self, display: Display, offer: Offer) -> bool | None:
+        """By the focused client (true), only by another (false; a clipboard manager, a viewer of another machine), by none (None)."""
+        if not offer.fetchers:
+            return None
+        focus = focused_window(display)
+        offer.fetched.clear()
+        return focus in (X.NONE, X.PointerRoot) or any(same_client(display, focus, window) for window in offer.fetchers)
+
+    def restore(self) -> None:
+        """Put back what the user had copied, after the last paste."""
+        if self._offering and self._selection is not None:
+            self._offering = False
+            self._selection.restore()
 
     def close(self) -> None:
-        pass
+        if self._selection is not None:
+            self._selection.close()
+            self._selection = None
+
+
+def _started_by_key(display: Display, text: str) -> str:
+    """The first character, where text of the focused client may be selected; else nothing.
+
+    A key replaces the selected text, as was meant. A paste takes the PRIMARY selection, and toolkits that lose it give up
+    their selected text: the old text would stay.
+    """
+    owner = window_id(display.get_selection_owner(Xatom.PRIMARY))
+    return text[:1] if owner != X.NONE and same_client(display, owner, focused_window(display)) else ""

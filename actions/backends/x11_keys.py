@@ -1,0 +1,96 @@
+"""Typing a text by key events: each character by its key of the live keymap, or by a keycode borrowed for it."""
+
+from __future__ import annotations
+
+import time
+
+from Xlib import X
+from Xlib.display import Display
+
+from actions.backends.base import Sleep
+from actions.backends.x11_connection import focused_window
+from actions.backends.x11_keymap import Keymap, Stroke, keysym_of
+
+_PER_KEY = 0.001
+# Clients read a changed keymap late. Measured with Tk, xterm, Chromium and GTK: with these pauses no character is lost or wrong.
+KEYMAP_PAUSE, _KEYMAP_AFTER = 0.02, 0.05
+_FOCUS_CHECK = 8  # characters
+
+
+class KeyTyping:
+    """Types on one display. What it borrows is given back at the end of `type`; after an exception, by `Keymap.give_back`.
+
+    `settled_at` is the time until which the focus may still move because of what was clicked or pressed before; when it
+    moves later, another window has taken it, and the rest of the text is not for that window.
+    """
+
+    def __init__(self, display: Display, keymap: Keymap, settled_at: float) -> None:
+        self._display = display
+        self._keymap = keymap
+        self._settled_at = settled_at
+        self._state = display.screen().root.query_pointer().mask
+        keymap.refresh(display)
+        self._focus = focused_window(display)
+
+    def maps(self, text: str) -> bool:
+        """Whether every character of `text` has a key."""
+        return all(self._stroke(char) for char in set(text))
+
+    def type(self, text: str, sleep: Sleep) -> str:
+        """Type `text`; returns what was typed before the focus moved away, usually all of it."""
+        if self._state & X.LockMask:
+            self._keymap.suspend_caps_lock(self._display)
+        done = ""
+        while len(done) < len(text):
+            chunk, lent = self._next_chunk(text[len(done) :])
+            typed = self._type_chunk(chunk, lent, sleep)
+            done += typed
+            if typed != chunk:
+                break
+        self._keymap.give_back(self._display)
+        return done
+
+    def strike(self, stroke: Stroke) -> None:
+        for code in (*stroke.held, stroke.keycode):
+            self._display.xtest_fake_input(X.KeyPress, code)
+        for code in (stroke.keycode, *reversed(stroke.held)):
+            self._display.xtest_fake_input(X.KeyRelease, code)
+        self._display.sync()
+
+    def _stroke(self, char: str) -> Stroke | None:
+        return self._keymap.stroke(keysym_of(char), group=self._state >> 13 & 3)
+
+    def _next_chunk(self, text: str) -> tuple[str, list[str]]:
+        """As much of `text` as can be typed with the keycodes that are free, and the characters that need one."""
+        lent: list[str] = []
+        for index, char in enumerate(text):
+            if char not in lent and self._stroke(char) is None:
+                if len(lent) == self._keymap.room():
+                    return text[:index], lent
+                lent.append(char)
+        return text, lent
+
+    def _type_chunk(self, chunk: str, lent: list[str], sleep: Sleep) -> str:
+        strokes = {char: self._stroke(char) for char in set(chunk)}
+        if lent:
+            borrowed = self._keymap.borrow(self._display, map(keysym_of, lent))
+            strokes |= {char: borrowed[keysym_of(char)] for char in lent}
+            sleep(KEYMAP_PAUSE)
+        for index, char in enumerate(chunk):
+            if index % _FOCUS_CHECK == 0 and not self._focus_stayed():
+                chunk = chunk[:index]
+                break
+            stroke = strokes[char]
+            assert stroke is not None
+            self.strike(stroke)
+            sleep(_PER_KEY)
+        if lent:
+            sleep(_KEYMAP_AFTER)
+            self._keymap.give_back(self._display, caps_lock=False)
+        return chunk
+
+    def _focus_stayed(self) -> bool:
+        focus = focused_window(self._display)
+        if focus != self._focus and time.monotonic() < self._settled_at:
+            self._focus = focus
+        return focus == self._focus
