@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from actions.space import Action
 from training.experts.page import Page
@@ -27,7 +27,10 @@ class Question(NamedTuple):
 class Expert(Protocol):
     """Solves one MiniWoB++ task. Stateless: everything is in the arguments."""
 
-    task: ClassVar[str]
+    @property
+    def task(self) -> str:
+        """The name that MiniWoB++ gives the task."""
+        ...
 
     def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
         """What to do next. `history` holds the thoughts of the steps already done, oldest first.

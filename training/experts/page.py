@@ -11,6 +11,10 @@ from actions.geometry import Point
 AREA_CSS_PX = 160
 
 
+def _fraction(css_px: float) -> float:
+    return min(1.0, max(0.0, css_px / AREA_CSS_PX))
+
+
 class Box(NamedTuple):
     """A rectangle in CSS pixels of the task area (160x160, origin at its top left corner)."""
 
@@ -28,13 +32,17 @@ class Box(NamedTuple):
         """The point `across`, `down` (fractions) of the part inside the area."""
         left, right = max(0.0, self.x), min(AREA_CSS_PX, self.x + self.width)
         top, bottom = max(0.0, self.y), min(AREA_CSS_PX, self.y + self.height)
-        clip = lambda value: min(1.0, max(0.0, value / AREA_CSS_PX))  # noqa: E731
-        return Point(clip(left + (right - left) * across), clip(top + (bottom - top) * down))
+        return Point(_fraction(left + (right - left) * across), _fraction(top + (bottom - top) * down))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Element:
-    """One visible element. `text` is all the text inside it; `own_text` only its own text nodes. `hit` says that a click in its middle reaches it or a child."""
+    """One visible element.
+
+    `text` is all the text inside it, `own_text` only its own text nodes, `selection` the marked part of a text field's value.
+    `spot` is where to click, as fractions of the visible part of its box: the middle, or well inside the uncovered part where the middle is
+    covered. `hit` says that a click there reaches the element or a child of it.
+    """
 
     tag: str
     id: str
@@ -52,8 +60,15 @@ class Element:
     attributes: dict[str, str] = field(default_factory=dict)
     color: str = ""
     background: str = ""
+    selection: str = ""
+    spot: tuple[float, float] = (0.5, 0.5)
     index: int = 0
     parent: int = -1
+
+    @property
+    def point(self) -> Point:
+        """Where to click it."""
+        return self.box.at(*self.spot)
 
 
 class Character(NamedTuple):
@@ -91,23 +106,42 @@ class Page:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Page:
         return cls(
-            elements=tuple(Element(**{**e, "box": Box(*e["box"])}) for e in data["elements"]),
+            elements=tuple(Element(**{**e, "box": Box(*e["box"]), "spot": tuple(e.get("spot", (0.5, 0.5)))}) for e in data["elements"]),
             characters=tuple(Character(c[0], Box(*c[1:])) for c in data["characters"]),
         )
 
 
 # Everything visible below #area (dialogs and menus that jQuery UI hangs on the body included), boxes relative to the area's corner.
 READ_PAGE_JS = r"""() => {
-  const top = 50, size = 160, elements = [], characters = [], indexOf = new Map();
+  const top = 50, size = 160, elements = [], characters = [];
   const box = r => [r.left, r.top - top, r.width, r.height].map(v => Math.round(v * 100) / 100);
   const inside = r => r.width > 0 && r.height > 0 && r.right > 0 && r.left < size && r.bottom > top && r.top < top + size;
   const skip = new Set(['SCRIPT', 'STYLE', 'HEAD', 'META', 'TITLE', 'LINK', 'NOSCRIPT']);
   const harness = new Set(['query', 'reward-display', 'click-canvas', 'sync-task-cover', 'deftly-mark']);
   const shown = node => { const s = getComputedStyle(node); return s.visibility !== 'hidden' && s.display !== 'none' && +s.opacity !== 0; };
-  const reached = (r, node) => {
-    const x = (Math.max(0, r.left) + Math.min(size, r.right)) / 2, y = (Math.max(top, r.top) + Math.min(top + size, r.bottom)) / 2;
-    const hit = document.elementFromPoint(x, y);
+  const reached = (r, node, across, down) => {
+    const left = Math.max(0, r.left), right = Math.min(size, r.right), upper = Math.max(top, r.top), lower = Math.min(top + size, r.bottom);
+    const hit = document.elementFromPoint(left + (right - left) * across, upper + (lower - upper) * down);
     return !!hit && (hit === node || node.contains(hit) || hit.contains(node) && getComputedStyle(node).pointerEvents === 'none');
+  };
+  // The middle where it can be reached, else the cell of a grid that is farthest from any cell that cannot; null when none can.
+  const spot = (r, node) => {
+    if (reached(r, node, .5, .5)) return [.5, .5];
+    const n = 11, free = [], taken = [];
+    for (let i = -1; i <= n; i++) for (let j = -1; j <= n; j++) {
+      const within = i >= 0 && j >= 0 && i < n && j < n;
+      (within && reached(r, node, (i + .5) / n, (j + .5) / n) ? free : taken).push([i, j]);
+    }
+    let best = null, most = 0;
+    for (const [i, j] of free) {
+      const room = Math.min(...taken.map(([k, l]) => Math.hypot((i - k) * r.width, (j - l) * r.height)));
+      if (room > most) { most = room; best = [(i + .5) / n, (j + .5) / n]; }
+    }
+    return best;
+  };
+  const marked = node => {
+    const start = node.selectionStart, end = node.selectionEnd;  // null where the kind of field has none
+    return document.activeElement === node && typeof start === 'number' ? node.value.slice(start, end) : '';
   };
   const letters = (node, parent) => {
     const text = node.data, range = document.createRange();
@@ -125,16 +159,18 @@ READ_PAGE_JS = r"""() => {
     const r = node.getBoundingClientRect(), style = getComputedStyle(node);
     let index = parent;
     if (node.id !== 'wrap' && node.id !== 'area' && node !== document.body && inside(r)) {
-      index = elements.length; indexOf.set(node, index);
-      const attributes = {};
+      index = elements.length;
+      const attributes = {}, place = spot(r, node);
       for (const a of node.attributes) if (!['id', 'class', 'type', 'style'].includes(a.name)) attributes[a.name] = a.value.slice(0, 200);
       elements.push({
-        tag: node.tagName.toLowerCase(), id: node.id || '', classes: String(node.getAttribute('class') || ''), type: node.type ? String(node.type) : '',
+        tag: node.tagName.toLowerCase(), id: node.id || '', classes: String(node.getAttribute('class') || ''),
+        type: node.type ? String(node.type) : '',
         text: (node.textContent || '').replace(/\s+/g, ' ').trim(),
         own_text: [...node.childNodes].filter(c => c.nodeType === 3).map(c => c.data).join(' ').replace(/\s+/g, ' ').trim(),
         value: node.value !== undefined ? String(node.value) : '', checked: !!node.checked, selected: !!node.selected,
-        focused: document.activeElement === node, disabled: !!node.disabled, hit: reached(r, node), box: box(r), attributes,
-        color: node.tagName in {rect: 1, circle: 1, polygon: 1, text: 1} || node instanceof SVGElement ? (node.getAttribute('fill') || style.fill) : style.color,
+        focused: document.activeElement === node, disabled: !!node.disabled, hit: place !== null, spot: place || [.5, .5],
+        box: box(r), selection: marked(node), attributes,
+        color: node instanceof SVGElement ? (node.getAttribute('fill') || style.fill) : style.color,
         background: style.backgroundColor, index, parent });
     }
     for (const child of node.childNodes) {
