@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from agent.capture import Screenshot
 from agent.endings import RecordingFailed, RunEnded
@@ -60,7 +60,7 @@ class Episode:
         self.notes = tuple(notes)
         self._steps = list(steps)
         self._end = end
-        self._file: IO[bytes] | None = None
+        self._running = False
         self._screens: dict[str, str] = {}
         self._began = time.monotonic()
 
@@ -81,7 +81,7 @@ class Episode:
             _write_whole(path / "steps.jsonl", b"")
             _write_whole(path / "episode.json", _json(about, indent=2))
             episode = cls(path, about, (), None)
-            episode._file = (path / "steps.jsonl").open("ab", buffering=0)
+            episode._running = True
         return episode
 
     @classmethod
@@ -112,7 +112,7 @@ class Episode:
     @property
     def running(self) -> bool:
         """Whether steps can still be appended here."""
-        return self._file is not None
+        return self._running
 
     @property
     def reward(self) -> float | None:
@@ -132,18 +132,16 @@ class Episode:
         Raises:
             RecordingFailed: the disk is full, or the folder is gone. The steps before this one stay readable.
         """
-        assert self._file is not None, "the episode has ended"
+        assert self._running, "the episode has ended"
         with _writing(self.path):
             screen_file = self._store_screen(step)
-            self._append_line(_json(step_to_json(step, screen_file)))
+            _append_line(self.path / "steps.jsonl", _json(step_to_json(step, screen_file)))
         self._steps.append(step)
         self._forget_pixels(len(self._steps) - 1 - PIXELS_KEPT)
 
     def end(self, status: str, exit_code: int, message: str, reward: float | None = None) -> None:
         """Say how it ended; nothing can be appended after."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._running = False
         self._end = End(status=status, exit_code=exit_code, message=message, ended=time.time(), reward=reward)
         self._write_end()
 
@@ -164,18 +162,6 @@ class Episode:
             _write_whole(self.path / name, step.seen.png)
             self._screens[digest] = name
         return self._screens[digest]
-
-    def _append_line(self, line: bytes) -> None:
-        assert self._file is not None
-        size = os.fstat(self._file.fileno()).st_size
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:]) or 0
-            os.fsync(self._file.fileno())
-        except BaseException:  # Ctrl-C as well: a line is there as a whole or not at all
-            os.ftruncate(self._file.fileno(), size)
-            raise
 
     def _write_end(self) -> None:
         assert self._end is not None
@@ -214,6 +200,20 @@ def _json(data: object, indent: int | None = None) -> bytes:
         return (json.dumps(data, ensure_ascii=False, indent=indent) + "\n").encode()
     except UnicodeEncodeError:
         return (json.dumps(data, indent=indent) + "\n").encode()
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    """`line` at the end of the file at `path`, all of it or none of it, and on disk."""
+    with path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException:  # Ctrl-C as well
+            file.truncate(size)
+            raise
 
 
 def _write_whole(path: Path, data: bytes) -> None:

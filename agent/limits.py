@@ -45,17 +45,19 @@ class Limits:
             GaveUp: the last answers could not be read.
         """
         check_errors(steps, self.errors)
-        if self.repeats is not None and (times := repeats(steps)) >= self._patience(steps[-1]):
-            raise Stuck(f"the same actions were decided {times} times on the same screen")
+        self._check_repeats(steps)
         if self.steps is not None and len(steps) >= self.steps:
             raise LimitReached(f"{self.steps} steps were not enough")
         if self.seconds is not None and seconds >= self.seconds:
             raise LimitReached(f"{self.seconds:g} seconds were not enough: {len(steps)} steps were made")
 
-    def _patience(self, step: Step) -> int:
-        assert self.repeats is not None
-        only_waits = all(isinstance(action, Wait | TakeScreenshot) for action in step.prediction.actions)
-        return self.repeats * (WAITS_FOR_ONE_REPEAT if only_waits else 1)
+    def _check_repeats(self, steps: Sequence[Step]) -> None:
+        times = repeats(steps)
+        if self.repeats is None or not times:
+            return
+        only_waits = all(isinstance(action, Wait | TakeScreenshot) for action in steps[-1].prediction.actions)
+        if times >= self.repeats * (WAITS_FOR_ONE_REPEAT if only_waits else 1):
+            raise Stuck(f"the same actions were decided {times} times on the same screen")
 
 
 def check_errors(steps: Sequence[Step], allowed: int) -> None:

@@ -12,7 +12,7 @@ from agent.step import Step
 
 
 class ReplayComputer:
-    """Shows the screens of `steps` in order, the next one after anything was done; the last one stays. `performed` keeps what was asked for."""
+    """Shows the screens of `steps` in order, the next one after anything was done; the last one stays. `performed` keeps what was done."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         if not steps:
