@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from actions.geometry import Point
 
 AREA_CSS_PX = 160
+PAGES_FILE = "pages.jsonl"  # beside a demonstration's episode: the page behind each step
 
 
 def _fraction(css_px: float) -> float:
