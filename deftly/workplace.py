@@ -1,0 +1,182 @@
+"""Opens what a run order asks for: the screen it works on, and who decides."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deftly.errors import UsageError
+from deftly.run_order import LocalDesktop, MiniWobTask, RunOrder, Virtual, Where
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from agent.computers.base import Computer
+    from agent.policy import ModelPolicy
+    from inference.families import Family
+
+WINDOW_SECONDS = 30.0  # how long a program may take to show its first window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A screen with hands, the task where the screen words it, and its own judge where it has one."""
+
+    computer: Computer
+    task: str | None = None
+    judge: Callable[[], float | None] | None = None
+
+
+def check_where(where: Where) -> None:
+    """Whether there can be such a screen, before anything is started.
+
+    Raises:
+        UsageError: there cannot; the message says how to mend it.
+    """
+    match where:
+        case MiniWobTask():
+            from agent.computers.miniwob import check_task
+
+            try:
+                check_task(where.name)
+            except ValueError as error:
+                raise UsageError(str(error)) from error
+        case LocalDesktop() if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+            wayland = " (a Wayland session shows X programs only)" if os.environ.get("WAYLAND_DISPLAY") else ""
+            raise UsageError(f"there is no desktop here: DISPLAY is not set{wayland}. Add --virtual, or --miniwob NAME")
+
+
+@contextmanager
+def open_workplace(where: Where) -> Iterator[Workplace]:
+    """The screen at `where`; closed, with everything that was started for it, when the block ends."""
+    from actions.geometry import Size
+    from agent.computers.desktop import DesktopComputer
+    from agent.computers.virtual import VirtualDesktop
+
+    match where:
+        case LocalDesktop():
+            with _closing(DesktopComputer()) as computer:
+                yield Workplace(computer=computer)
+        case Virtual():
+            with VirtualDesktop(Size(where.width, where.height)) as desktop:
+                if where.program:
+                    _wait_for_window(desktop.display, desktop.launch(where.program), where.program[0])
+                with _closing(DesktopComputer(desktop.display)) as computer:
+                    yield Workplace(computer=computer)
+        case MiniWobTask():
+            from agent.computers.miniwob import MiniWob
+
+            with MiniWob() as page:
+                yield Workplace(computer=page, task=page.open(where.name, where.seed), judge=page.reward)
+
+
+@contextmanager
+def _closing(computer: Computer) -> Iterator[Computer]:
+    try:
+        yield computer
+    finally:
+        computer.close()
+
+
+def _wait_for_window(display: str, program: Popen[bytes], name: str) -> None:
+    """Until `program` shows something, so that the model is not asked about an empty desktop."""
+    from Xlib import Xatom
+    from Xlib.display import Display
+
+    connection = Display(display)
+    try:
+        windows = connection.intern_atom("_NET_CLIENT_LIST")
+        deadline = time.monotonic() + WINDOW_SECONDS
+        while time.monotonic() < deadline:
+            shown = connection.screen().root.get_full_property(windows, Xatom.WINDOW)
+            if shown is not None and len(shown.value):
+                return
+            if program.poll():
+                raise UsageError(f"{name!r} ended with exit code {program.returncode} before it showed a window")
+            time.sleep(0.02)
+    finally:
+        connection.close()
+
+
+def read_family(order: RunOrder) -> Family:
+    """The family that was asked for, or the bundled model's.
+
+    Raises:
+        UsageError: a model that is not the bundled one, and no family to go with it.
+    """
+    from inference.families import family_names, load_family
+
+    if order.family:
+        return load_family(order.family)
+    if order.engine == "openai" or order.model:
+        raise UsageError(
+            f"which family does the model belong to? Give --family NAME: known are {', '.join(family_names())}, or a .yaml file"
+        )
+    return load_family("deftly-tiny")
+
+
+def engine_options(order: RunOrder) -> dict[str, Any]:
+    """What the engine of `order` is opened with, checked as far as can be without opening it.
+
+    Raises:
+        UsageError: an option is missing, or not one of this engine's.
+        MissingModel: there is no model in the folder.
+    """
+    from inference.models import bundled_model, find_model
+
+    if order.script and order.engine != "scripted":
+        raise UsageError("--script is for --engine scripted")
+    match order.engine:
+        case "transformers":
+            return {"model": find_model(order.model or bundled_model())}
+        case "scripted":
+            if order.script is None:
+                raise UsageError("--engine scripted needs --script FILE: its replies, one JSON string a line")
+            return {"replies": read_script(order.script)}
+        case "openai" if not order.base_url:
+            raise UsageError("--engine openai needs --base-url URL, such as http://localhost:8000/v1")
+    return {key: value for key, value in (("model", order.model), ("base_url", order.base_url)) if value}
+
+
+def read_script(file: Path) -> list[str]:
+    """The replies in `file`: one JSON string a line; empty lines are skipped.
+
+    Raises:
+        UsageError: a line is not a JSON string.
+    """
+    replies = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            reply = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{file}, line {number} is not JSON: {error}") from error
+        if not isinstance(reply, str):
+            raise UsageError(f'{file}, line {number} must be a JSON string, such as "Action: wait()"')
+        replies.append(reply)
+    return replies
+
+
+def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> ModelPolicy:
+    """Who decides: the model of `order`, asked in the way of `family`.
+
+    Raises:
+        ModelUnreachable: the engine cannot start.
+    """
+    from agent.endings import ModelUnreachable
+    from agent.policy import ModelPolicy
+    from inference.engines import open_engine
+    from inference.engines.base import EngineError
+
+    try:
+        return ModelPolicy(open_engine(order.engine, **options), family)
+    except EngineError as error:
+        raise ModelUnreachable(str(error)) from error
