@@ -165,6 +165,7 @@ class Capture:
         self.display = display or os.environ.get("DISPLAY", "")
         self.region = region
         self.patience = patience
+        self.losses = 0  # how often the display has gone away
         self._connection: _Connection | None = None
         try:
             self._connect()
@@ -205,6 +206,7 @@ class Capture:
             try:
                 return self._grab()
             except connection_errors() as error:
+                self.losses += self._connection is not None
                 self.close()
                 if time.monotonic() + pause > deadline:
                     raise DisplayLost(f"{self._named()} is gone and did not come back in {self.patience:g} s: {_words(error)}") from error
