@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from training.experts import clicking, dragging, forms, sequences
+from training.experts import choosing, clicking, dragging, filling, forms, sections, sequences
 from training.experts.base import Expert
 
-EXPERTS: dict[str, Expert] = {
-    expert.task: expert
-    for expert in (
-        *clicking.EXPERTS,
-        *dragging.EXPERTS,
-        *forms.EXPERTS,
-        *sequences.EXPERTS,
-    )
-}
+_LISTS: list[list[Expert]] = [
+    clicking.EXPERTS,
+    choosing.EXPERTS,
+    filling.EXPERTS,
+    dragging.EXPERTS,
+    forms.EXPERTS,
+    sections.EXPERTS,
+    sequences.EXPERTS,
+]
+EXPERTS: dict[str, Expert] = {expert.task: expert for experts in _LISTS for expert in experts}
 
 
 def get_expert(task: str) -> Expert:
