@@ -1,0 +1,166 @@
+"""The in-process engine: a Hugging Face folder run by transformers, which never reads twice what it has just read.
+
+A request in six steps: messages → prompt (ids, positions, pictures) → the part of it that is not remembered → features of the new
+pictures → one pass over that part → a token at a time, spelled as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.models import MissingModel, bundled_model, find_model
+from inference.vlm.answer import Answer
+from inference.vlm.checkpoint import BadModel, load_checkpoint, with_limits
+from inference.vlm.memory import ContextMemory
+from inference.vlm.network import Network
+from inference.vlm.prompt import Prompt, PromptReader
+
+if TYPE_CHECKING:
+    import torch
+
+NUM_PICTURES_KEPT = 16
+
+
+class TransformersEngine:
+    """Runs the model in the folder `model`, or the bundled one.
+
+    `device` and `dtype` are "auto" or torch's names. `min_pixels` and `max_pixels` go before those of the folder.
+    `keep_context=False` reads every prompt from its beginning.
+
+    Raises:
+        BadModel: the folder holds no model that this engine can run.
+        ValueError: no device or number format is called so.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        attn_implementation: str = "sdpa",
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
+        keep_context: bool = True,
+    ) -> None:
+        try:
+            folder = find_model(bundled_model() if model is None else model)
+        except MissingModel as error:
+            raise BadModel(str(error)) from error
+        import torch
+
+        torch.set_num_threads(_num_threads())
+        where = _find_device(device)
+        checkpoint = load_checkpoint(folder, device=where, dtype=_find_dtype(dtype, where), attn_implementation=attn_implementation)
+        pictures = with_limits(checkpoint.pictures, min_pixels, max_pixels)
+        self.name = checkpoint.name
+        self._tokenizer = checkpoint.tokenizer
+        self._end_ids = checkpoint.end_ids
+        self._max_length = checkpoint.max_length
+        self._prompts = PromptReader(tokenizer=checkpoint.tokenizer, pictures=pictures, image_token_id=checkpoint.image_token_id)
+        self._keep_context = keep_context
+        self._context = ContextMemory()
+        self._network: Network | None = Network(
+            checkpoint.model, pictures, device=where, num_pictures_kept=NUM_PICTURES_KEPT if keep_context else 0
+        )
+        self._interrupted = threading.Event()
+
+    def chat(self, request: ChatRequest) -> Reply:
+        pieces = self.stream(request)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                return cast(Reply, end.value)
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
+        """The answer in pieces; the generator's own return value is the `Reply`."""
+        if self._network is None:
+            raise EngineError(f"the engine of {self.name!r} is closed: open it again")
+        self._interrupted.clear()
+        prompt = self._prompts.read(request.messages)
+        answer = Answer(request, tokenizer=self._tokenizer, end_ids=self._end_ids, max_tokens=self._room(prompt, request.max_tokens))
+        recalled = self._context.recall(prompt.keys_T, self._network.new_cache)
+        try:
+            logits_V = self._network.read(prompt, recalled)
+            while True:
+                if piece := answer.take(logits_V):
+                    yield piece
+                if self._interrupted.is_set():
+                    answer.end("interrupted")
+                if answer.ended:
+                    break
+                logits_V = self._network.step(answer.last, prompt.next_position + len(answer) - 1, recalled.cache)
+            if piece := answer.rest():
+                yield piece
+        finally:
+            if self._keep_context:
+                self._context.keep(np.concatenate([prompt.keys_T, answer.read_ids_T]), recalled.cache)
+        return answer.reply(num_prompt_tokens=len(prompt.ids_T), num_cached_tokens=recalled.length)
+
+    def interrupt(self) -> None:
+        """End the answer that is being given, at its next token; safe to call from another thread or a signal handler."""
+        self._interrupted.set()
+
+    def close(self) -> None:
+        self._context.forget()
+        self._network = None
+
+    def _room(self, prompt: Prompt, max_tokens: int) -> int:
+        """How many tokens the answer may have."""
+        room = self._max_length - len(prompt.ids_T)
+        if room < 1:
+            raise EngineError(
+                f"the prompt has {len(prompt.ids_T)} tokens, and {self.name!r} reads {self._max_length} at most: "
+                "show fewer screenshots or steps (history.images, history.max_steps of the family), or smaller ones (image.max_pixels)"
+            )
+        return min(room, max_tokens)
+
+
+def _num_threads() -> int:
+    """DEFTLY_THREADS, or the cores that this process may use, each counted once."""
+    asked = os.environ.get("DEFTLY_THREADS", "").strip()
+    if not asked:
+        return min(_num_cores(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if not asked.isdigit() or int(asked) < 1:
+        raise ValueError(f"DEFTLY_THREADS is {asked!r}: it must be a whole number, 1 or more")
+    return int(asked)
+
+
+def _num_cores() -> int:
+    """Physical cores: two threads that share one slow each other down in matrix products."""
+    siblings = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
+    return len({path.read_text() for path in siblings}) or os.cpu_count() or 1
+
+
+def _find_device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device is {name!r}: it must be auto, cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {name!r}, and no GPU can be used here: use auto or cpu")
+    return device
+
+
+def _find_dtype(name: str, device: torch.device) -> torch.dtype | str:
+    """torch's number format called `name`; "auto" is the folder's own on a GPU, and float32 on a CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    dtype = getattr(torch, name, None)
+    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise ValueError(f"dtype is {name!r}: it must be auto, float32, bfloat16 or float16")
+    return cast("torch.dtype", dtype)

@@ -1,0 +1,148 @@
+"""A model's Hugging Face folder, loaded: the network, the tokenizer, and the numbers that its pictures and its answers need."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference.engines.base import EngineError
+from inference.vlm.pictures import PictureReader
+
+if TYPE_CHECKING:
+    import torch
+
+# Their pictures are patches merged in squares, their positions three-fold, their features handed over by `mm_encoder_outputs`.
+MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+
+
+class BadModel(EngineError, ValueError):
+    """The folder holds no model that this engine can run; the message names the folder and the mend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """All that one model folder holds, ready to use."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    pictures: PictureReader
+    image_token_id: int
+    end_ids: frozenset[int]
+    max_length: int
+
+
+def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | str, attn_implementation: str) -> Checkpoint:
+    """The model in `folder`, on `device`.
+
+    Raises:
+        BadModel: the folder does not hold a whole model of a kind that this engine runs.
+    """
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            _check_type(folder, config.model_type)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            pictures = _read_picture_settings(folder)
+            model, info = AutoModelForImageTextToText.from_pretrained(
+                folder, dtype=dtype, attn_implementation=attn_implementation, local_files_only=True, output_loading_info=True
+            )
+    except BadModel:
+        raise
+    except _load_errors() as error:
+        raise BadModel(f"the model in {folder} cannot be loaded: {_first_line(error)}") from error
+    _check_weights(folder, info)
+    if not tokenizer.chat_template:
+        raise BadModel(f"{folder} has no chat template: add chat_template.jinja, or chat_template to tokenizer_config.json")
+    return Checkpoint(
+        name=folder.resolve().name,
+        model=model.to(device).eval().requires_grad_(False),
+        tokenizer=tokenizer,
+        pictures=pictures,
+        image_token_id=config.image_token_id,
+        end_ids=_end_ids(model, tokenizer),
+        max_length=config.get_text_config().max_position_embeddings,
+    )
+
+
+def with_limits(pictures: PictureReader, min_pixels: int | None, max_pixels: int | None) -> PictureReader:
+    """`pictures` with other limits on a picture's size, where they are given: a family may set its own."""
+    changes = {name: value for name, value in (("min_pixels", min_pixels), ("max_pixels", max_pixels)) if value is not None}
+    return replace(pictures, **changes)
+
+
+def _check_type(folder: Path, model_type: str) -> None:
+    if model_type not in MODEL_TYPES:
+        raise BadModel(
+            f"{folder} holds a {model_type} model, and this engine runs {', '.join(MODEL_TYPES)}: serve it with vLLM and use the engine openai"
+        )
+
+
+def _read_picture_settings(folder: Path) -> PictureReader:
+    # Named directly: the class that AutoImageProcessor would choose wants torchvision, and says so when it is missing.
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    settings = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True)
+    for name in ("do_resize", "do_rescale", "do_normalize"):
+        if not getattr(settings, name):
+            raise BadModel(f"{folder}: {name} is off in preprocessor_config.json, and this engine always does it")
+    return PictureReader(
+        patch_size=settings.patch_size,
+        merge_size=settings.merge_size,
+        temporal_patch_size=settings.temporal_patch_size,
+        min_pixels=settings.size["shortest_edge"],
+        max_pixels=settings.size["longest_edge"],
+        mean=tuple(settings.image_mean),
+        std=tuple(settings.image_std),
+        rescale=settings.rescale_factor,
+        resample=int(settings.resample),
+    )
+
+
+def _check_weights(folder: Path, info: dict[str, Any]) -> None:
+    """transformers itself only warns about these, and goes on with random weights."""
+    for what, keys in (("lacks", info["missing_keys"]), ("has the wrong shape for", info["mismatched_keys"])):
+        if keys:
+            names = sorted(str(key) for key in keys)
+            raise BadModel(f"the model in {folder} {what} {len(names)} of its weights, {names[0]} among them: fetch or export it again")
+
+
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer; the generation settings go before the tokenizer's, as in vLLM."""
+    ids = model.generation_config.eos_token_id
+    ids = tokenizer.eos_token_id if ids is None else ids
+    return frozenset(ids) if isinstance(ids, (list, tuple)) else frozenset(() if ids is None else (ids,))
+
+
+def _load_errors() -> tuple[type[Exception], ...]:
+    """What transformers raises over a folder that is not as it should be."""
+    from safetensors import SafetensorError
+
+    return (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars, and no advice to people who write models; errors still come as exceptions."""
+    from transformers.utils import logging as hub_logging
+
+    level, bars = hub_logging.get_verbosity(), hub_logging.is_progress_bar_enabled()
+    hub_logging.set_verbosity(logging.ERROR)
+    hub_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(level)
+        if bars:
+            hub_logging.enable_progress_bar()

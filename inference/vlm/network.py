@@ -1,0 +1,78 @@
+"""The network at work: reads a prompt into a key-value cache, then one token at a time, and says the logits of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.vlm.memory import PictureMemory, Recalled
+from inference.vlm.pictures import PictureReader
+from inference.vlm.prompt import Ids, Placed, Prompt
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache
+
+
+class Network:
+    """A loaded model on `device`. Features of the last `num_pictures_kept` pictures are kept by their hash."""
+
+    def __init__(self, model: Any, pictures: PictureReader, *, device: torch.device, num_pictures_kept: int) -> None:
+        self._model = model
+        self._pictures = pictures
+        self._device = device
+        self._features = PictureMemory(num_pictures_kept)
+
+    def new_cache(self) -> DynamicCache:
+        from transformers import DynamicCache
+
+        return DynamicCache(config=self._model.config.get_text_config())
+
+    def read(self, prompt: Prompt, recalled: Recalled) -> torch.Tensor:
+        """Read what of `prompt` is not in the cache yet; the logits `[V]` of the first token of the answer."""
+        start = recalled.length
+        new = [picture for picture in prompt.pictures if picture.start >= start]
+        features = {"image": self._look(new)} if new else {}
+        return self._forward(prompt.ids_T[start:], prompt.positions_3T[:, start:], recalled.cache, mm_encoder_outputs=features)
+
+    def step(self, token: int, position: int, cache: DynamicCache) -> torch.Tensor:
+        """Read `token`, the last of the answer so far; the logits `[V]` of the one after it."""
+        return self._forward(np.array([token]), np.full((3, 1), position), cache)
+
+    def forget(self) -> None:
+        self._features.forget()
+
+    def _forward(self, ids_T: Ids, positions_3T: Ids, cache: DynamicCache, **features: Any) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.from_numpy(ids_T)[None].to(self._device),
+                position_ids=torch.from_numpy(positions_3T)[:, None].to(self._device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+                **features,
+            )
+        logits_V: torch.Tensor = output.logits[0, -1]
+        return logits_V
+
+    def _look(self, placed: Sequence[Placed]) -> SimpleNamespace:
+        """Features of pictures in the form in which the model hands them from its eyes to its text."""
+        seen = [self._features.look(picture.source.sha256, lambda picture=picture: self._encode(picture)) for picture in placed]
+        together = SimpleNamespace(pooler_output=[features.pooler_output[0] for features in seen])
+        if hasattr(seen[0], "deepstack_features"):  # Qwen3-VL: features of several depths, each a list of pictures
+            depths = zip(*(features.deepstack_features for features in seen), strict=True)
+            together.deepstack_features = [[depth[0] for depth in pictures] for pictures in depths]
+        return together
+
+    def _encode(self, picture: Placed) -> Any:
+        import torch
+
+        patches = torch.from_numpy(self._pictures.patches(picture.source.rgb)).to(self._device)
+        grid_thw = torch.tensor([[1, picture.grid.rows, picture.grid.columns]], device=self._device)
+        with torch.inference_mode():
+            return self._model.get_image_features(patches, grid_thw, return_dict=True)
