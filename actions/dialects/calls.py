@@ -7,6 +7,7 @@ r"""The call grammar that several dialects share, read by hand in one pass and w
 
 Inside quotes \n \r \t \\ \' \" are escapes and any other backslash is itself. Models forget to escape, so a raw newline is
 text, and a quote ends its text only where the call can go on behind it: before `, name=` or `)` and then another call or the end.
+What could be read in two ways is an error.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _BARE = re.compile(
 )
 _PLAIN = {quote: re.compile(rf"[^\\{quote}]*") for quote in "'\""}
 _AFTER_QUOTE = re.compile(r"\s*(?:,\s*(?:[A-Za-z_]\w*\s*=|\))|\)\s*(?:;|\Z|[A-Za-z_][\w.]*\s*\())")
+# A text with quotes that were not escaped, and this in it, is rather a text that was never closed, with an action behind it.
+_SWALLOWED = re.compile(r"""[\n\r;)][ \t]*[A-Za-z_]\w*\(\s*[A-Za-z_]\w*\s*=\s*['"]""")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _ESCAPED = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -117,9 +120,8 @@ class _Reader:
         return bare[0]
 
     def _quoted(self, key: str) -> str:
-        text, quote, pieces = self.text, self.text[self.at], list[str]()
-        plain, start = _PLAIN[quote], self.at
-        at = start + 1
+        text, quote, pieces, loose = self.text, self.text[self.at], list[str](), False
+        plain, at = _PLAIN[quote], self.at + 1
         while True:
             end = plain.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
             pieces.append(text[at:end])
@@ -130,9 +132,12 @@ class _Reader:
                 pieces.append(_ESCAPES.get(after, "\\" + after))
                 at = end + 2
             elif _AFTER_QUOTE.match(text, end + 1):
+                if loose and _SWALLOWED.search(text, self.at, end):
+                    raise self._error(f"the text of {shown(key)} holds what looks like another action: write {quote} in it as \\{quote}")
                 self.at = end + 1
                 return "".join(pieces)
             else:
+                loose = True
                 pieces.append(quote)
                 at = end + 1
 

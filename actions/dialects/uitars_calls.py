@@ -74,6 +74,7 @@ _TIME = ("time", "seconds", "duration")
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _DECIMAL = re.compile(r"\+?(?:[0-9]{1,15}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?")
+_TWO_WORDS = ("page up", "page down", "caps lock", "num lock", "scroll lock", "print screen", "arrow up", "arrow down")
 _KEY_PARTS = re.compile(r"[^+\s]+|\+(?=\s|$)")
 
 Word = TypeVar("Word", bound=str)
@@ -293,10 +294,11 @@ def _keys(text: str) -> tuple[str, ...]:
     named = [part for i, part in enumerate(parts) if part != "+" or i == len(parts) - 1]  # a "+" between keys joins them
     try:
         return tuple(canonical_key(part) for part in named)
-    except ValueError:
-        if len(named) != 2:
-            raise
-        return (canonical_key(" ".join(named)),)
+    except ValueError as error:
+        two_words = " ".join(named)
+        if two_words.lower() not in _TWO_WORDS:
+            raise error
+        return (canonical_key(two_words),)
 
 
 def _one_key(args: _Arguments) -> str:

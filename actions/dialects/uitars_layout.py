@@ -27,7 +27,7 @@ _TAILS = ("```", "</Output>", "</answer>", "</computer_env>", "<|im_end|>", "<|e
 # Without "Action:", a call counts at the start of a line or behind a whole sentence; "I must not use finished()" is none.
 _UNMARKED = re.compile(r"(?:\A|[\n\r][ \t]*|[.!?]\s+|[。！？]\s*)(?=[A-Za-z_][\w.]*\s*\()")
 # How many other places are tried where the obvious one is no call: a limit, so that hostile texts take linear time.
-_TRIES = 8
+_TRIES = 4
 _NO_ACTION = "there is no action: end with a line such as \"Action: click(point='<point>x y</point>')\""
 
 
@@ -107,17 +107,17 @@ def _first_that_reads(text: str, marks: Iterable[tuple[int, int]]) -> tuple[int,
 
 
 def _unmarked(text: str) -> tuple[int, list[Call]] | CallError:
-    """The longest run of calls that ends the text, where no "Action:" says where they begin."""
-    found: tuple[int, list[Call]] | None = None
-    misses: list[CallError] = []
-    for start in reversed([match.end() for match in _UNMARKED.finditer(text)]):
-        try:
-            found = start, read_calls(text, start)
-        except CallError as error:
-            misses.append(error)
-            if found or len(misses) > _TRIES:
-                break
-    return found or (misses[0] if misses else CallError(_NO_ACTION, 0))
+    """The calls that end the text, where no "Action:" says where they begin: the first thing like a call begins them.
+
+    Beginning later, where that one cannot be read, would perform the rest of an answer without its beginning.
+    """
+    first = _UNMARKED.search(text)
+    if not first:
+        return CallError(_NO_ACTION, 0)
+    try:
+        return first.end(), read_calls(text, first.end())
+    except CallError as error:
+        return error
 
 
 def _thought(text: str) -> str:
