@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from itertools import takewhile
 from typing import Any
 
-from actions.space import Action, CallUser, Failed, Finished, Prediction, Wait
+from actions.space import Action, Prediction, Wait
 from agent.approval import Approval, Auto
 from agent.capture import Screenshot
 from agent.computers.base import Computer
-from agent.endings import ActionRefused, DisplayLost, Done, GaveUp, RecordingFailed, RunEnded, Stopped, UserNeeded
+from agent.endings import ActionRefused, DisplayLost, Done, RecordingFailed, RunEnded, Stopped, performable, raise_ending
 from agent.episode import Episode
 from agent.limits import Limits, repeats
 from agent.policy import Policy
@@ -198,27 +197,6 @@ class Agent:
             "versions": {"deftly": _deftly_version(), "python": platform.python_version(), "platform": platform.platform()},
             **self.meta,
         }
-
-
-def performable(actions: Sequence[Action]) -> tuple[Action, ...]:
-    """The actions before the first that ends the task."""
-    return tuple(takewhile(lambda action: not isinstance(action, Finished | Failed | CallUser), actions))
-
-
-def raise_ending(actions: Sequence[Action]) -> None:
-    """End the run when one of `actions` says so.
-
-    Raises:
-        Done, GaveUp, UserNeeded: the first action that ends the task, with its words.
-    """
-    for action in actions:
-        match action:
-            case Finished(answer=answer):
-                raise Done(answer or "the task is done")
-            case Failed(reason=reason):
-                raise GaveUp(reason or "the model says that the task cannot be done")
-            case CallUser(question=question):
-                raise UserNeeded(question or "the model asks for the user")
 
 
 @contextmanager

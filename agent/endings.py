@@ -16,7 +16,11 @@ ActionRefused is not an ending: one action cannot be done here, and the model is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import ClassVar
+
+from actions.space import Action, CallUser, Failed, Finished
 
 
 class RunEnded(Exception):
@@ -95,3 +99,24 @@ class Stopped(RunEnded):
 
 class ActionRefused(Exception):
     """One action cannot be done on this computer; the message says why."""
+
+
+def performable(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """The actions before the first that ends the task."""
+    return tuple(takewhile(lambda action: not isinstance(action, Finished | Failed | CallUser), actions))
+
+
+def raise_ending(actions: Sequence[Action]) -> None:
+    """End the run when one of `actions` says so.
+
+    Raises:
+        Done, GaveUp, UserNeeded: the first action that ends the task, with its words.
+    """
+    for action in actions:
+        match action:
+            case Finished(answer=answer):
+                raise Done(answer or "the task is done")
+            case Failed(reason=reason):
+                raise GaveUp(reason or "the model says that the task cannot be done")
+            case CallUser(question=question):
+                raise UserNeeded(question or "the model asks for the user")
