@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 NUM_PICTURES_KEPT = 16
+SMALL_MODEL = 100_000_000  # parameters
 
 
 class TransformersEngine:
@@ -54,11 +55,9 @@ class TransformersEngine:
             folder = find_model(bundled_model() if model is None else model)
         except MissingModel as error:
             raise BadModel(str(error)) from error
-        import torch
-
-        torch.set_num_threads(_num_threads())
         where = _find_device(device)
         checkpoint = load_checkpoint(folder, device=where, dtype=_find_dtype(dtype, where), attn_implementation=attn_implementation)
+        _set_threads(checkpoint.num_parameters)
         pictures = with_limits(checkpoint.pictures, min_pixels, max_pixels)
         self.name = checkpoint.name
         self._tokenizer = checkpoint.tokenizer
@@ -87,23 +86,23 @@ class TransformersEngine:
         self._interrupted.clear()
         prompt = self._prompts.read(request.messages)
         answer = Answer(request, tokenizer=self._tokenizer, end_ids=self._end_ids, max_tokens=self._room(prompt, request.max_tokens))
-        recalled = self._context.recall(prompt.keys_T, self._network.new_cache)
+        recalled = self._context.recall(prompt.keys, self._network.new_cache)
         try:
-            logits_V = self._network.read(prompt, recalled)
+            logits = self._network.read(prompt, recalled)
             while True:
-                if piece := answer.take(logits_V):
+                if piece := answer.take(logits):
                     yield piece
                 if self._interrupted.is_set():
                     answer.end("interrupted")
                 if answer.ended:
                     break
-                logits_V = self._network.step(answer.last, prompt.next_position + len(answer) - 1, recalled.cache)
+                logits = self._network.step(answer.last, prompt.next_position + len(answer) - 1, recalled.cache)
             if piece := answer.rest():
                 yield piece
         finally:
             if self._keep_context:
-                self._context.keep(np.concatenate([prompt.keys_T, answer.read_ids_T]), recalled.cache)
-        return answer.reply(num_prompt_tokens=len(prompt.ids_T), num_cached_tokens=recalled.length)
+                self._context.keep(np.concatenate([prompt.keys, answer.read_ids]), recalled.cache)
+        return answer.reply(num_prompt_tokens=len(prompt.ids), num_cached_tokens=recalled.length)
 
     def interrupt(self) -> None:
         """End the answer that is being given, at its next token; safe to call from another thread or a signal handler."""
@@ -115,29 +114,33 @@ class TransformersEngine:
 
     def _room(self, prompt: Prompt, max_tokens: int) -> int:
         """How many tokens the answer may have."""
-        room = self._max_length - len(prompt.ids_T)
+        room = self._max_length - len(prompt.ids)
         if room < 1:
             raise EngineError(
-                f"the prompt has {len(prompt.ids_T)} tokens, and {self.name!r} reads {self._max_length} at most: "
+                f"the prompt has {len(prompt.ids)} tokens, and {self.name!r} reads {self._max_length} at most: "
                 "show fewer screenshots or steps (history.images, history.max_steps of the family), or smaller ones (image.max_pixels)"
             )
         return min(room, max_tokens)
 
 
-def _num_threads() -> int:
-    """DEFTLY_THREADS, or the cores that this process may use, each counted once."""
+def _set_threads(num_parameters: int) -> None:
+    """DEFTLY_THREADS, else one for a small model and the physical cores for a large one.
+
+    The steps of a small model are too short to share out: on two busy cores, a second thread made them ten times slower.
+    """
+    import torch
+
     asked = os.environ.get("DEFTLY_THREADS", "").strip()
-    if not asked:
-        return min(_num_cores(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if not asked.isdigit() or int(asked) < 1:
+    if asked and not (asked.isdigit() and int(asked) > 0):
         raise ValueError(f"DEFTLY_THREADS is {asked!r}: it must be a whole number, 1 or more")
-    return int(asked)
+    torch.set_num_threads(int(asked) if asked else 1 if num_parameters < SMALL_MODEL else _num_cores())
 
 
 def _num_cores() -> int:
-    """Physical cores: two threads that share one slow each other down in matrix products."""
-    siblings = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
-    return len({path.read_text() for path in siblings}) or os.cpu_count() or 1
+    """Physical cores that this process may use: two threads that share one slow each other down in matrix products."""
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = [Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") for cpu in mine]
+    return len({path.read_text() for path in siblings if path.is_file()}) or len(mine)
 
 
 def _find_device(name: str) -> torch.device:

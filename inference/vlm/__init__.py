@@ -1,1 +1,1 @@
-"""A vision-language model in this process, piece by piece: its folder, its pictures, its prompt, what it remembers, how it picks and spells."""
+"""A vision-language model in this process, piece by piece: folder, pictures, prompt, network, memory, sampling, wording."""

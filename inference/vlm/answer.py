@@ -40,16 +40,16 @@ class Answer:
         return self._tokens[-1]
 
     @property
-    def read_ids_T(self) -> Ids:
+    def read_ids(self) -> Ids:
         """The tokens that the network has read back: all but the last, which was only picked."""
         return np.asarray(self._tokens[:-1], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def take(self, logits_V: torch.Tensor) -> str:
+    def take(self, logits: torch.Tensor) -> str:
         """Pick the next token; returns the text that is certain by it, often none."""
-        token = self._sampler.pick(logits_V)
+        token = self._sampler.pick(logits)
         self._tokens.append(token)
         if self._first_token_seconds is None:
             self._first_token_seconds = time.perf_counter() - self._started

@@ -34,6 +34,7 @@ class Checkpoint:
     image_token_id: int
     end_ids: frozenset[int]
     max_length: int
+    num_parameters: int
 
 
 def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | str, attn_implementation: str) -> Checkpoint:
@@ -68,19 +69,24 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         image_token_id=config.image_token_id,
         end_ids=_end_ids(model, tokenizer),
         max_length=config.get_text_config().max_position_embeddings,
+        num_parameters=model.num_parameters(),
     )
 
 
 def with_limits(pictures: PictureReader, min_pixels: int | None, max_pixels: int | None) -> PictureReader:
     """`pictures` with other limits on a picture's size, where they are given: a family may set its own."""
-    changes = {name: value for name, value in (("min_pixels", min_pixels), ("max_pixels", max_pixels)) if value is not None}
-    return replace(pictures, **changes)
+    return replace(
+        pictures,
+        min_pixels=pictures.min_pixels if min_pixels is None else min_pixels,
+        max_pixels=pictures.max_pixels if max_pixels is None else max_pixels,
+    )
 
 
 def _check_type(folder: Path, model_type: str) -> None:
     if model_type not in MODEL_TYPES:
         raise BadModel(
-            f"{folder} holds a {model_type} model, and this engine runs {', '.join(MODEL_TYPES)}: serve it with vLLM and use the engine openai"
+            f"{folder} holds a {model_type} model, and this engine runs {', '.join(MODEL_TYPES)}: "
+            "serve it with vLLM and use the engine openai"
         )
 
 

@@ -30,35 +30,35 @@ class ContextMemory:
     def __init__(self) -> None:
         self._kept: tuple[Ids, DynamicCache] | None = None
 
-    def recall(self, keys_T: Ids, new_cache: Callable[[], DynamicCache]) -> Recalled:
-        """The kept cache, cut back to what it has in common with `keys_T`, or a new one; the last token is always left to compute."""
+    def recall(self, keys: Ids, new_cache: Callable[[], DynamicCache]) -> Recalled:
+        """The kept cache, cut back to what it has in common with `keys`, or a new one; the last token is always left to compute."""
         kept, self._kept = self._kept, None
         if kept is None:
             return Recalled(new_cache(), 0)
-        keys, cache = kept
-        length = min(_common_prefix(keys, keys_T), len(keys_T) - 1)
-        while 0 < length and keys_T[length] < 0 and keys_T[length] == keys_T[length - 1]:
+        known, cache = kept
+        length = min(_common_prefix(known, keys), len(keys) - 1)
+        while length > 0 and keys[length] < 0 and keys[length] == keys[length - 1]:
             length -= 1  # a picture is read as a whole
         if length == 0:
             return Recalled(new_cache(), 0)
-        if length < len(keys):
-            cache.crop(length - len(keys))
+        if length < len(known):
+            cache.crop(length - len(known))
         return Recalled(cache, length)
 
-    def keep(self, keys_T: Ids, cache: DynamicCache) -> None:
-        """Remember `cache` as what `keys_T` left behind, unless an interrupt left it half-written."""
+    def keep(self, keys: Ids, cache: DynamicCache) -> None:
+        """Remember `cache` as what `keys` left behind, unless an interrupt left it half-written."""
         tensors = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-        if all(tensor is not None and tensor.shape[-2] == len(keys_T) for tensor in tensors):
-            self._kept = keys_T, cache
+        if all(tensor is not None and tensor.shape[-2] == len(keys) for tensor in tensors):
+            self._kept = keys, cache
 
     def forget(self) -> None:
         self._kept = None
 
 
-def _common_prefix(a_T: Ids, b_T: Ids) -> int:
-    """How many tokens `a_T` and `b_T` share at their beginning."""
-    length = min(len(a_T), len(b_T))
-    differ = np.flatnonzero(a_T[:length] != b_T[:length])
+def _common_prefix(a: Ids, b: Ids) -> int:
+    """How many tokens `a` and `b` share at their beginning."""
+    length = min(len(a), len(b))
+    differ = np.flatnonzero(a[:length] != b[:length])
     return int(differ[0]) if len(differ) else length
 
 

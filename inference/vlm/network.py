@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class Network:
         start = recalled.length
         new = [picture for picture in prompt.pictures if picture.start >= start]
         features = {"image": self._look(new)} if new else {}
-        return self._forward(prompt.ids_T[start:], prompt.positions_3T[:, start:], recalled.cache, mm_encoder_outputs=features)
+        return self._forward(prompt.ids[start:], prompt.positions[:, start:], recalled.cache, mm_encoder_outputs=features)
 
     def step(self, token: int, position: int, cache: DynamicCache) -> torch.Tensor:
         """Read `token`, the last of the answer so far; the logits `[V]` of the one after it."""
@@ -45,24 +46,24 @@ class Network:
     def forget(self) -> None:
         self._features.forget()
 
-    def _forward(self, ids_T: Ids, positions_3T: Ids, cache: DynamicCache, **features: Any) -> torch.Tensor:
+    def _forward(self, ids: Ids, positions: Ids, cache: DynamicCache, **features: Any) -> torch.Tensor:
         import torch
 
         with torch.inference_mode():
             output = self._model(
-                input_ids=torch.from_numpy(ids_T)[None].to(self._device),
-                position_ids=torch.from_numpy(positions_3T)[:, None].to(self._device),
+                input_ids=torch.from_numpy(ids)[None].to(self._device),
+                position_ids=torch.from_numpy(positions)[:, None].to(self._device),
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
                 **features,
             )
-        logits_V: torch.Tensor = output.logits[0, -1]
-        return logits_V
+        logits: torch.Tensor = output.logits[0, -1]
+        return logits
 
     def _look(self, placed: Sequence[Placed]) -> SimpleNamespace:
         """Features of pictures in the form in which the model hands them from its eyes to its text."""
-        seen = [self._features.look(picture.source.sha256, lambda picture=picture: self._encode(picture)) for picture in placed]
+        seen = [self._features.look(picture.source.sha256, partial(self._encode, picture)) for picture in placed]
         together = SimpleNamespace(pooler_output=[features.pooler_output[0] for features in seen])
         if hasattr(seen[0], "deepstack_features"):  # Qwen3-VL: features of several depths, each a list of pictures
             depths = zip(*(features.deepstack_features for features in seen), strict=True)

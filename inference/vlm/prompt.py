@@ -1,4 +1,4 @@
-"""From messages to model input: token ids with each picture's place in them, their three-fold positions, and keys that tell contexts apart."""
+"""From messages to model input: token ids with each picture's place in them, their positions, and keys that tell contexts apart."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What the model reads. `keys` are the ids, except that a picture's tokens carry its hash: equal keys mean an equal context."""
+    """What the model reads: `ids` `[T]` and their `positions` `[3, T]`.
 
-    ids_T: Ids
-    keys_T: Ids
-    positions_3T: Ids
+    `keys` `[T]` are the ids, except that a picture's tokens carry its hash: equal keys mean an equal context.
+    """
+
+    ids: Ids
+    keys: Ids
+    positions: Ids
     pictures: tuple[Placed, ...]
 
     @property
     def next_position(self) -> int:
         """The position of the first token of the answer."""
-        return int(self.positions_3T.max()) + 1
+        return int(self.positions.max()) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +87,15 @@ class PromptReader:
         lengths = np.ones(len(ids), dtype=np.int64)
         lengths[holes] = [grid.rows * grid.columns // merge**2 for grid in grids]
         starts = (np.cumsum(lengths) - lengths)[holes]
-        ids_T = np.repeat(ids, lengths)
+        ids = np.repeat(ids, lengths)
         pictures = tuple(
             Placed(source, grid, int(start), grid.rows // merge, grid.columns // merge)
             for source, grid, start in zip(sources, grids, starts, strict=True)
         )
-        keys_T = ids_T.copy()
+        keys = ids.copy()
         for picture in pictures:
-            keys_T[picture.start : picture.start + picture.rows * picture.columns] = _picture_key(picture.source)
-        return Prompt(ids_T=ids_T, keys_T=keys_T, positions_3T=_positions(len(ids_T), pictures), pictures=pictures)
+            keys[picture.start : picture.start + picture.rows * picture.columns] = _picture_key(picture.source)
+        return Prompt(ids=ids, keys=keys, positions=_positions(len(ids), pictures), pictures=pictures)
 
 
 def _content(message: Message) -> str | list[dict[str, str]]:
@@ -112,16 +115,16 @@ def _positions(length: int, pictures: Sequence[Placed]) -> Ids:
 
     What follows a picture begins after the longer of its sides.
     """
-    positions_3T = np.empty((3, length), dtype=np.int64)
+    positions = np.empty((3, length), dtype=np.int64)
     at = position = 0
     for picture in pictures:
         text = picture.start - at
-        positions_3T[:, at : picture.start] = np.arange(position, position + text)
+        positions[:, at : picture.start] = np.arange(position, position + text)
         position += text
         at = picture.start + picture.rows * picture.columns
-        positions_3T[0, picture.start : at] = position
-        positions_3T[1, picture.start : at] = position + np.repeat(np.arange(picture.rows), picture.columns)
-        positions_3T[2, picture.start : at] = position + np.tile(np.arange(picture.columns), picture.rows)
+        positions[0, picture.start : at] = position
+        positions[1, picture.start : at] = position + np.repeat(np.arange(picture.rows), picture.columns)
+        positions[2, picture.start : at] = position + np.tile(np.arange(picture.columns), picture.rows)
         position += max(picture.rows, picture.columns)
-    positions_3T[:, at:] = np.arange(position, position + length - at)
-    return positions_3T
+    positions[:, at:] = np.arange(position, position + length - at)
+    return positions

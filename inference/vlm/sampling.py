@@ -27,31 +27,31 @@ class Sampler:
         else:
             self._dice.manual_seed(request.seed)
 
-    def pick(self, logits_V: torch.Tensor) -> int:
+    def pick(self, logits: torch.Tensor) -> int:
         """The next token, given the logits of all `V`."""
-        logits_V = self._penalised(logits_V)
-        token = int(logits_V.argmax()) if self._temperature == 0 else self._draw(logits_V)
+        logits = self._penalised(logits)
+        token = int(logits.argmax()) if self._temperature == 0 else self._draw(logits)
         if self._penalty:
             self._counts[token] += 1
         return token
 
-    def _penalised(self, logits_V: torch.Tensor) -> torch.Tensor:
+    def _penalised(self, logits: torch.Tensor) -> torch.Tensor:
         """Each token loses `frequency_penalty` for every time that it stands in the answer already."""
         if not self._counts:
-            return logits_V
-        logits_V = logits_V.float().clone()
+            return logits
+        logits = logits.float().clone()
         for token, count in self._counts.items():
-            logits_V[token] -= self._penalty * count
-        return logits_V
+            logits[token] -= self._penalty * count
+        return logits
 
-    def _draw(self, logits_V: torch.Tensor) -> int:
+    def _draw(self, logits: torch.Tensor) -> int:
         import torch
 
         # On the CPU, so that a seed draws the same on every device.
-        probabilities_V = torch.softmax(logits_V.float().cpu() / self._temperature, dim=-1)
+        probabilities = torch.softmax(logits.float().cpu() / self._temperature, dim=-1)
         if self._top_p < 1:
-            ordered_V, order_V = probabilities_V.sort(descending=True)
-            before_V = ordered_V.cumsum(-1) - ordered_V
-            ordered_V[before_V >= self._top_p] = 0  # the first token always stays
-            return int(order_V[torch.multinomial(ordered_V, 1, generator=self._dice)])
-        return int(torch.multinomial(probabilities_V, 1, generator=self._dice))
+            ordered, order = probabilities.sort(descending=True)
+            before = ordered.cumsum(-1) - ordered
+            ordered[before >= self._top_p] = 0  # the first token always stays
+            return int(order[torch.multinomial(ordered, 1, generator=self._dice)])
+        return int(torch.multinomial(probabilities, 1, generator=self._dice))

@@ -9,7 +9,7 @@ HALF_CHARACTER = "\ufffd"
 
 
 class Wording:
-    """Spells one answer token by token. The pieces that `add` and `finish` return make up the text; `stopped` says that a stop string came."""
+    """Spells one answer token by token; what `add` and `finish` return makes up its text. `stopped` says that a stop string came."""
 
     def __init__(self, tokenizer: Any, stop: Sequence[str]) -> None:
         self.stopped = False
