@@ -1,0 +1,246 @@
+"""The client engine: any server that speaks OpenAI's chat API, vLLM first of all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.openai_wire import Event, WireError, chat_body, read_events, read_model_ids, server_message
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000/v1"
+LONGEST_PAUSE_SECONDS = 20.0
+BUSY = frozenset({408, 429, 500, 502, 503, 504})
+MENDS = {
+    401: "give a valid key by api_key or DEFTLY_API_KEY",
+    403: "give a key that may use this model by api_key or DEFTLY_API_KEY",
+    404: "check base_url (it usually ends in /v1) and model",
+    413: "show fewer or smaller screenshots (history.images, image.max_pixels of the family)",
+    429: "it gets more requests than it allows: try later",
+}
+# What vLLM says when it was started with limits that are too narrow for an episode.
+HINTS = {
+    "may be provided": "start vLLM with --limit-mm-per-prompt '{\"image\": N}', or lower history.images of the family",
+    "context length": "start vLLM with a larger --max-model-len, or show less (history.images, history.max_steps of the family)",
+    "longer than the maximum model length": "start vLLM with a larger --max-model-len, or show less (history.images of the family)",
+    "not a multimodal model": "serve a vision-language model",
+}
+
+
+class _Again(Exception):
+    """A try failed in a way that another may not; `error` is what to say if none works, `pause` what the server asks to wait."""
+
+    def __init__(self, error: EngineError, pause: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.pause = pause
+
+
+class OpenAIEngine:
+    """Asks the server at `base_url`; `model` is the first that the server lists when it is not given.
+
+    The key is `api_key`, or DEFTLY_API_KEY, or OPENAI_API_KEY. `timeout` is how many seconds the server may be silent.
+    Lost connections, 429 and 5xx are tried `num_tries` times in all, with pauses that double from `first_pause` on.
+
+    Raises:
+        EngineError: `model` is not given, and the server does not say which it has.
+        ValueError: `base_url` is no URL of a server.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        api_key: str | None = None,
+        timeout: float = 120.0,
+        num_tries: int = 4,
+        first_pause: float = 0.5,
+    ) -> None:
+        import httpx
+
+        self._url = _checked_url(base_url)
+        self._timeout = timeout
+        self._num_tries = max(1, num_tries)
+        self._first_pause = first_pause
+        key = api_key or os.environ.get("DEFTLY_API_KEY") or os.environ.get("OPENAI_API_KEY")
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            trust_env=not _is_loopback(self._url),  # a proxy cannot reach this machine's own servers
+        )
+        self.name = model or self._try(self._first_model)
+
+    def chat(self, request: ChatRequest) -> Reply:
+        """The whole answer. A server that dies in the middle of it is asked again: nothing of it was used yet."""
+        return self._try(lambda: _run_out(self._answer(request)))
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
+        """The answer in pieces; the generator's own return value is the `Reply`. Once a piece is out, nothing is tried again."""
+        answer, first, reply = self._try(lambda: _begin(self._answer(request)))
+        if reply is not None:
+            return reply
+        with closing(answer):
+            yield first
+            try:
+                return (yield from answer)
+            except _Again as again:
+                raise again.error from again
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answer(self, request: ChatRequest) -> Generator[str, None, Reply]:
+        """One try at an answer."""
+        started = time.perf_counter()
+        pieces: list[str] = []
+        first: float | None = None
+        finish_reason: str | None = None
+        usage: Mapping[str, object] = {}
+        for event in self._events(request):
+            if event.text:
+                first = time.perf_counter() - started if first is None else first
+                pieces.append(event.text)
+                yield event.text
+            finish_reason = event.finish_reason or finish_reason
+            usage = event.usage or usage
+        if finish_reason is None:
+            raise _Again(self._error("ended its answer in the middle", "see its log; it may be out of memory"))
+        return Reply(
+            text="".join(pieces),
+            num_prompt_tokens=_count(usage, "prompt_tokens"),
+            num_cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+            num_completion_tokens=_count(usage, "completion_tokens"),
+            finish_reason=finish_reason,
+            seconds=time.perf_counter() - started,
+            first_token_seconds=first,
+        )
+
+    def _events(self, request: ChatRequest) -> Iterator[Event]:
+        with (
+            self._lost_connections(),
+            self._client.stream("POST", f"{self._url}/chat/completions", json=chat_body(request, self.name)) as response,
+        ):
+            self._check(response)
+            for event in read_events(_lines(response.iter_bytes())):
+                if event.error is not None:
+                    raise self._refusal(event.code or 500, event.error)
+                yield event
+
+    def _first_model(self) -> str:
+        with self._lost_connections():
+            response = self._client.get(f"{self._url}/models")
+            self._check(response)
+            names = read_model_ids(response.content)
+        if not names:
+            raise self._error("lists no model", "start it with one, or give model")
+        return names[0]
+
+    def _try(self, ask: Callable[[], T]) -> T:
+        """What `ask` returns, asked again while the server is away or busy."""
+        if self._client.is_closed:
+            raise EngineError(f"the connection to {_without_password(self._url)} is closed: open the engine again")
+        pause = self._first_pause
+        for tries_left in reversed(range(self._num_tries)):
+            try:
+                return ask()
+            except _Again as again:
+                if not tries_left:
+                    times = "" if self._num_tries == 1 else f" (tried {self._num_tries} times)"
+                    raise EngineError(f"{again.error}{times}") from again
+                time.sleep(min(max(pause, again.pause), LONGEST_PAUSE_SECONDS))
+                pause *= 2
+        raise AssertionError("the last try returns or raises")
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raise what a bad status says."""
+        if response.is_success:
+            return
+        response.read()
+        retry_after = response.headers.get("retry-after", "")
+        raise self._refusal(response.status_code, server_message(response.content), float(retry_after) if retry_after.isdigit() else 0.0)
+
+    def _refusal(self, status: int, message: str, pause: float = 0.0) -> EngineError | _Again:
+        mend = next((mend for words, mend in HINTS.items() if words in message), MENDS.get(status, "see its log"))
+        error = self._error(f"answered {status}: {message or 'nothing more'}", mend)
+        return _Again(error, pause) if status in BUSY else error
+
+    @contextmanager
+    def _lost_connections(self) -> Iterator[None]:
+        """What httpx raises, in words; what is worth another try as `_Again`."""
+        import httpx
+
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise _Again(self._error(f"cannot be reached ({error})", "start it, or correct base_url")) from error
+        except httpx.ReadTimeout as error:
+            raise self._error(f"was silent for {self._timeout:g} s", "see whether it hangs, or raise timeout") from error
+        except httpx.TransportError as error:
+            raise _Again(self._error(f"broke the connection ({error or type(error).__name__})", "see its log")) from error
+        except (WireError, httpx.DecodingError) as error:
+            raise self._error(f"sent {error}", "check that base_url is an OpenAI-compatible server's") from error
+
+    def _error(self, what: str, mend: str) -> EngineError:
+        return EngineError(f"the model server at {_without_password(self._url)} {what}: {mend}")
+
+
+def _run_out(answer: Generator[str, None, Reply]) -> Reply:
+    """The reply at the end of an answer."""
+    while True:
+        try:
+            next(answer)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+def _begin(answer: Generator[str, None, Reply]) -> tuple[Generator[str, None, Reply], str, Reply | None]:
+    """An answer, its first piece, and the reply where there is no piece at all."""
+    try:
+        return answer, next(answer), None
+    except StopIteration as end:
+        return answer, "", end.value
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines that end in a newline and nothing else: httpx's own `iter_lines` also breaks at U+2028, which may stand in an answer."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _count(counters: object, name: str) -> int:
+    """A counter of the usage; servers leave out what they do not count."""
+    value = counters.get(name) if isinstance(counters, Mapping) else None
+    return value if isinstance(value, int) else 0
+
+
+def _checked_url(base_url: str) -> str:
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"base_url is {base_url!r}: it must be the URL of a server, such as {DEFAULT_BASE_URL}")
+    path = parts.path.rstrip("/") or "/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _without_password(url: str) -> str:
+    """For messages: a URL may carry a user and a password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,127 @@
+"""OpenAI's chat API on the wire: the body of a request, the events of a streamed answer, and what a server says went wrong."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inference.engines.base import ChatRequest, ImageSource, Message
+
+LONGEST_MESSAGE = 500  # characters of a server's own words that go into an error
+
+
+class WireError(ValueError):
+    """The server sent something that is not the chat API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of a streamed answer: some text, why it ended, what it cost, or what went wrong; `code` is the error's status."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Mapping[str, Any] | None = None
+    error: str | None = None
+    code: int | None = None
+
+
+def chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    """The JSON of a `request` for a streamed answer."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": message.role, "content": _content(message)} for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.frequency_penalty:
+        body["frequency_penalty"] = request.frequency_penalty
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop)
+    return body
+
+
+def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events in the lines of an answer, up to its `[DONE]`. An answer that was not streamed is one event.
+
+    Raises:
+        WireError: a line is not an event of the chat API.
+    """
+    for line in lines:
+        field, _, value = line.strip().partition(b":")
+        if field == b"data" and value.strip() == b"[DONE]":
+            return
+        if field == b"data":
+            yield _event(_json(value))
+        elif line.lstrip().startswith(b"{"):
+            yield _event(_json(line))
+
+
+def read_model_ids(body: bytes) -> tuple[str, ...]:
+    """Names of the models that a server lists.
+
+    Raises:
+        WireError: the body is no list of models.
+    """
+    data = _json(body).get("data")
+    if not isinstance(data, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), str) for item in data):
+        raise WireError(f"no list of models: {_short(body)}")
+    return tuple(item["id"] for item in data)
+
+
+def server_message(body: bytes) -> str:
+    """What a server says is wrong, from the several places where servers put it."""
+    try:
+        data: Any = json.loads(body)
+    except ValueError:
+        return _short(body)
+    for key in ("error", "message", "detail"):
+        if isinstance(data, dict) and key in data:
+            data = data[key]
+    return _short(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    if all(isinstance(part, str) for part in message.content):
+        return "".join(str(part) for part in message.content)
+    return [{"type": "text", "text": part} if isinstance(part, str) else _picture(part) for part in message.content]
+
+
+def _picture(source: ImageSource) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + b64encode(source.png).decode("ascii")}}
+
+
+def _event(data: dict[str, Any]) -> Event:
+    if data.get("error"):
+        error = data["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        return Event(error=server_message(json.dumps(data).encode()), code=code if isinstance(code, int) else None)
+    choices, usage = data.get("choices"), data.get("usage")
+    if not isinstance(choices, list) or not (usage is None or isinstance(usage, dict)):
+        raise WireError(f"no event of a chat answer: {_short(json.dumps(data, ensure_ascii=False))}")
+    choice = choices[0] if choices and isinstance(choices[0], dict) else {}
+    said = choice.get("delta") or choice.get("message") or {}
+    text = said.get("content") if isinstance(said, dict) else None
+    return Event(text=text if isinstance(text, str) else "", finish_reason=choice.get("finish_reason"), usage=usage)
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise WireError(f"no JSON: {_short(text)}") from error
+    if not isinstance(data, dict):
+        raise WireError(f"no JSON object: {_short(text)}")
+    return data
+
+
+def _short(text: bytes | str) -> str:
+    words = " ".join((text.decode("utf-8", "replace") if isinstance(text, bytes) else text).split())
+    return words if len(words) <= LONGEST_MESSAGE else words[:LONGEST_MESSAGE] + " …"
