@@ -21,7 +21,6 @@ from actions.space import Button
 
 _BUTTONS = {"left": 1, "middle": 2, "right": 3}
 _WHEEL_UP, _WHEEL_DOWN, _WHEEL_LEFT, _WHEEL_RIGHT = 4, 5, 6, 7
-_FOCUS_SECONDS = 0.5  # how long after a click or a key the focus may still move because of it
 
 
 class X11Backend:
@@ -36,6 +35,7 @@ class X11Backend:
         self._typer: Typer | None = None
         self._strokes: dict[str, Stroke] = {}
         self._acted_at = 0.0
+        self._closed = False
         self._open()
         atexit.register(self.close)
 
@@ -70,6 +70,7 @@ class X11Backend:
         with self._acting() as display:
             display.xtest_fake_input(X.ButtonPress if down else X.ButtonRelease, _BUTTONS[button])
             display.sync()
+        self._acted_at = time.monotonic()
 
     def wheel(self, dx: int, dy: int) -> None:
         with self._connection.use() as display:
@@ -91,6 +92,8 @@ class X11Backend:
             else:
                 self._release(display, name)
             display.sync()
+        if name != "enter":  # the end of a line selects and copies nothing
+            self._acted_at = time.monotonic()
 
     def _press(self, display: Display, name: str) -> None:
         state = self._connection.root.query_pointer().mask
@@ -98,7 +101,9 @@ class X11Backend:
         stroke = self._keymap.stroke_of_key(name, group=state >> 13 & 3)
         if stroke is None:
             keysym = KEYSYMS.get(name) or keysym_of(name)
-            stroke = self._keymap.borrow(display, [keysym])[keysym]
+            self._keymap.lend(display, [keysym])
+            stroke = self._keymap.stroke(keysym)
+            assert stroke is not None
             time.sleep(KEYMAP_PAUSE)
         already = {stroke.keycode for stroke in self._strokes.values()}
         stroke = Stroke(stroke.keycode, tuple(code for code in stroke.held if code not in already))
@@ -111,17 +116,14 @@ class X11Backend:
         if stroke is not None:
             for code in (stroke.keycode, *reversed(stroke.held)):
                 display.xtest_fake_input(X.KeyRelease, code)
-        if not self._strokes:
-            self._keymap.give_back(display)
 
     def type_text(self, text: str, sleep: Sleep = time.sleep) -> Entered:
         try:
             with self._connection.use() as display:
                 self._typer = self._typer or Typer(self._connection.name)
-                settled_at = self._acted_at + _FOCUS_SECONDS
-                return self._typer.enter(display, self._keymap, text, sleep, settled_at, keys_only=bool(self._strokes))
+                return self._typer.enter(display, self._keymap, text, sleep, self._acted_at, keys_only=bool(self._strokes))
         except BaseException:
-            # Stopped, interrupted, or the display died: what was borrowed goes back, if it still can.
+            # Stopped, interrupted, or the display died: nothing stays held, if that can still be said.
             with suppress(DisplayGone):
                 self.release_all()
             raise
@@ -133,7 +135,6 @@ class X11Backend:
             self._typer.restore()
         with self._connection.use() as display:
             yield display
-        self._acted_at = time.monotonic()
 
     def release_all(self) -> None:
         with self._connection.use() as display:
@@ -146,13 +147,18 @@ class X11Backend:
                 if mask & X.Button1Mask << (number - 1):
                     display.xtest_fake_input(X.ButtonRelease, number)
             self._strokes.clear()
-            self._keymap.give_back(display)
+            self._keymap.resume_caps_lock(display)
             display.sync()
 
     def close(self) -> None:
         atexit.unregister(self.close)
+        if self._closed:
+            return
+        self._closed = True
         with suppress(DisplayGone):
             self.release_all()
+            with self._connection.use() as display:
+                self._keymap.give_back(display)
         self._drop_typer()
         self._connection.close()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from Xlib.display import Display
 from Xlib.error import ConnectionClosedError, DisplayError, XauthError
@@ -39,10 +40,10 @@ class Connection:
 
     def __init__(self, name: str | None) -> None:
         self._name = name
-        self._broken = True
         self._display: Display | None = None
-        with self.use():
-            pass
+        self._in_use = False
+        self._lost = False
+        self.reopen()
 
     @property
     def name(self) -> str:
@@ -63,29 +64,34 @@ class Connection:
         """The display, for requests that end with a round trip.
 
         Raises:
-            DisplayGone: the server does not answer.
+            DisplayGone: the server does not answer, or did not the last time and `reopen` was not called since.
         """
+        if self._lost or self._display is None:
+            raise DisplayGone(f"the display {self._called} is gone")
+        if self._in_use:  # the last use was interrupted
+            self.reopen()
+        self._in_use = True
         try:
-            if self._broken:
-                self.reopen()
-            self._broken = True
             yield self.display
-            self._broken = False
         except LOST as err:
-            raise DisplayGone(f"the display {self._name or '$DISPLAY'} does not answer: {err}") from err
+            self._lost = True
+            raise DisplayGone(f"the display {self._called} does not answer: {err}") from err
+        self._in_use = False
+
+    @property
+    def _called(self) -> str:
+        return self._name or os.environ.get("DISPLAY", "")
 
     def reopen(self) -> None:
         self.close()
         self._display = open_display(self._name)
-        self._broken = False
+        self._in_use = self._lost = False
 
     def close(self) -> None:
         """Drop the connection without a word to the server, which cleans up after it by itself."""
         if self._display is not None:
-            with suppress(*LOST):
-                self._display.display.close_internal("client")
+            self._display.display.close_internal("client")
             self._display = None
-        self._broken = True
 
 
 def focused_window(display: Display) -> int:

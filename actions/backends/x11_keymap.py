@@ -1,8 +1,9 @@
-"""The live keymap of an X server: which key gives which character, and keycodes borrowed for characters that no key gives."""
+"""The live keymap of an X server: which key gives which character, and keycodes lent to characters that no key gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from Xlib import XK, X, Xatom
@@ -37,9 +38,10 @@ _NAMES = {
 } | {f"f{n}": f"F{n}" for n in range(1, 25)}
 KEYSYMS = {name: XK.string_to_keysym(keysym) for name, keysym in _NAMES.items()}
 _SHIFT_L, _LEVEL3_SHIFT = KEYSYMS["shift"], 0xFE03
+_LATE_READER = 0.1  # seconds in which a busy client may still have to look up the last lent key that was pressed
 _KEYPAD = range(0xFF80, 0xFFBE)
-# Where a crash leaves word of the keycodes that it had borrowed, so that the next run can give them back.
-_LEDGER = "_DEFTLY_BORROWED_KEYCODES"
+# Where a crash leaves word of the keycodes that it had lent, so that the next run can give them back.
+_LEDGER = "_DEFTLY_LENT_KEYCODES"
 
 
 class Stroke(NamedTuple):
@@ -56,13 +58,18 @@ def keysym_of(char: str) -> int:
 
 
 class Keymap:
-    """The keymap as of the last `refresh`. Every method that takes a display talks to the server."""
+    """The keymap as of the last `refresh`, and the keycodes that are lent to characters.
+
+    A keycode stays lent until `give_back`, so that a character costs one change of the keymap in a run: each change makes
+    every client read the keymap anew, which takes some window managers 60 ms.
+    """
 
     def __init__(self, display: Display) -> None:
         self._first = display.display.info.min_keycode
         self._count = display.display.info.max_keycode - self._first + 1
         self._rows: list[list[int]] = []
-        self._borrowed: dict[int, list[int]] = {}
+        self._lent: dict[int, int] = {}  # keysym: keycode, the one lent longest ago first
+        self._before: dict[int, list[int]] = {}  # keycode: what it gave before it was lent
         self._caps_lock: int | None = None
         self._fetch(display)
         self._reclaim(display)
@@ -77,17 +84,23 @@ class Keymap:
 
     def _fetch(self, display: Display) -> None:
         self._rows = [list(row) for row in display.get_keyboard_mapping(self._first, self._count)]
+        # A new layout overwrites what was lent.
+        self._lent = {keysym: code for keysym, code in self._lent.items() if self._row(code)[:1] == [keysym]}
+        self._before = {code: row for code, row in self._before.items() if code in self._lent.values()}
+
+    def _row(self, code: int) -> list[int]:
+        return self._rows[code - self._first]
 
     def stroke(self, keysym: int, group: int = 0) -> Stroke | None:
-        """How to get `keysym` while layout `group` is active; `None` when no key gives it."""
+        """How to get `keysym` while layout `group` is active; `None` when no key gives it, nor is one lent to it."""
+        if keysym in self._lent:
+            return Stroke(self._lent[keysym])
         # Column of a keysym: plain, Shift, AltGr, Shift+AltGr; the core protocol puts the second layout's pair between them.
         shift, level3 = self._keycode_of(_SHIFT_L), self._keycode_of(_LEVEL3_SHIFT)
         for column, held in enumerate(((), (shift,), (level3,), (shift, level3))):
             index = (column & 1) + 4 * (column >> 1) + 2 * group
-            if None in held:
-                continue
             for keycode, row in enumerate(self._rows, self._first):
-                if index < len(row) and row[index] == keysym and keycode not in self._borrowed and row[0] not in _KEYPAD:
+                if index < len(row) and row[index] == keysym and row[0] not in _KEYPAD and None not in held:
                     return Stroke(keycode, tuple(code for code in held if code is not None))
         return None
 
@@ -99,68 +112,77 @@ class Keymap:
     def _keycode_of(self, keysym: int) -> int | None:
         return next((keycode for keycode, row in enumerate(self._rows, self._first) if row and row[0] == keysym), None)
 
+    def needs_lending(self, keysym: int, group: int) -> bool:
+        """Whether `keysym` has no key of its own."""
+        return keysym in self._lent or self.stroke(keysym, group) is None
+
     def room(self) -> int:
-        """How many characters can be borrowed for at a time; at least 1."""
-        return max(1, len(self._free()))
+        """To how many characters a keycode can be lent at a time; at least 1."""
+        return max(1, len(self._free()) + len(self._lent))
 
     def _free(self) -> list[int]:
-        return [keycode for keycode, row in enumerate(self._rows, self._first) if not any(row) and keycode not in self._borrowed]
+        return [code for code, row in enumerate(self._rows, self._first) if not any(row)]
 
-    def borrow(self, display: Display, keysyms: Iterable[int]) -> dict[int, Stroke]:
-        """Give each of `keysyms` a keycode of its own until `give_back`.
+    def lend(self, display: Display, keysyms: Collection[int]) -> bool:
+        """Give each of `keysyms` a keycode of its own; says whether the keymap had to be changed for it.
 
-        One keycode per character, all before the first is pressed: clients read the keymap late, so a re-used keycode
+        One keycode per character, all before the first is pressed: clients read the keymap late, so that a re-used keycode
         gives wrong characters.
         """
-        wanted = list(keysyms)
-        # Where every keycode is taken, the last ones are lent out and get their own keysyms back afterwards.
-        last = range(self._first + self._count - 1, self._first - 1, -1)
-        codes = (self._free() or [code for code in last if code not in self._borrowed])[: len(wanted)]
-        assert len(codes) == len(wanted), "borrow no more than room() at a time"
-        self._borrowed |= {code: self._rows[code - self._first] for code in codes}
+        wanted = [keysym for keysym in keysyms if keysym not in self._lent]
+        for keysym, code in zip(wanted, self._codes_to_lend(keysyms), strict=False):
+            self._before.setdefault(code, self._row(code))
+            self._lent = {other: lent for other, lent in self._lent.items() if lent != code} | {keysym: code}
+            self._rows[code - self._first] = [keysym] * 4
         self._write_ledger(display)
-        for code, keysym in zip(codes, wanted, strict=True):
-            display.change_keyboard_mapping(code, [(keysym,) * 4])
+        for keysym in wanted:
+            display.change_keyboard_mapping(self._lent[keysym], [(keysym,) * 4])
         display.sync()
-        return {keysym: Stroke(code) for code, keysym in zip(codes, wanted, strict=True)}
+        return bool(wanted)
+
+    def _codes_to_lend(self, keysyms: Collection[int]) -> list[int]:
+        """Free keycodes, then those lent longest ago; where every key is taken, the last one, which is restored later."""
+        idle = [code for keysym, code in self._lent.items() if keysym not in keysyms]
+        return [*self._free(), *idle] or [self._first + self._count - 1]
 
     def suspend_caps_lock(self, display: Display) -> None:
-        """Toggle Caps Lock off until `give_back`."""
+        """Toggle Caps Lock off until `resume_caps_lock`."""
         if (code := self._keycode_of(KEYSYMS["caps_lock"])) is not None and self._caps_lock is None:
             self._caps_lock = code
             _tap(display, code)
 
-    def give_back(self, display: Display, caps_lock: bool = True) -> None:
-        """Undo every `borrow`, and put Caps Lock on again where it was suspended."""
-        if caps_lock and self._caps_lock is not None:
+    def resume_caps_lock(self, display: Display) -> None:
+        if self._caps_lock is not None:
             _tap(display, self._caps_lock)
             self._caps_lock = None
-        if not self._borrowed:
-            return
-        for code, row in self._borrowed.items():
+
+    def give_back(self, display: Display) -> None:
+        """Undo every `lend`."""
+        if self._lent:
+            time.sleep(_LATE_READER)
+        for code, row in self._before.items():
             display.change_keyboard_mapping(code, [row])
-        self._borrowed.clear()
-        self._write_ledger(display)
-        display.sync()
+        if self._before:
+            self._lent.clear()
+            self._before.clear()
+            self._write_ledger(display)
+            self._fetch(display)
 
     def _write_ledger(self, display: Display) -> None:
         root, ledger = display.screen().root, display.intern_atom(_LEDGER)
-        if self._borrowed:
-            root.change_property(ledger, Xatom.CARDINAL, 32, sorted(self._borrowed))
+        if self._before:
+            root.change_property(ledger, Xatom.CARDINAL, 32, sorted(self._before))
         else:
             root.delete_property(ledger)
 
     def _reclaim(self, display: Display) -> None:
-        """Free what a run that was killed had borrowed: what its ledger names and what still holds a single character."""
+        """Free what a run that was killed had lent: what its ledger names and what still holds a single character."""
         left = display.screen().root.get_full_property(display.intern_atom(_LEDGER), Xatom.CARDINAL)
         for code in left.value if left else ():
-            row = self._rows[code - self._first] if 0 <= code - self._first < self._count else []
-            if len(set(row[:4])) == 1:
-                self._borrowed[code] = [0] * max(1, len(row))
+            row = self._row(code) if 0 <= code - self._first < self._count else []
+            if row and len(set(row[:4])) == 1:
+                self._before[code] = [0] * len(row)
         self.give_back(display)
-        if left:
-            self._write_ledger(display)
-            self._fetch(display)
 
 
 def _tap(display: Display, code: int) -> None:

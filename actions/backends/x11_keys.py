@@ -1,4 +1,4 @@
-"""Typing a text by key events: each character by its key of the live keymap, or by a keycode borrowed for it."""
+"""Typing a text by key events: each character by its key of the live keymap, or by a keycode lent to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOCUS_CHECK = 8  # characters
 
 
 class KeyTyping:
-    """Types on one display. What it borrows is given back at the end of `type`; after an exception, by `Keymap.give_back`.
+    """Types on one display. After an exception in the middle, `Keymap.resume_caps_lock` and `give_back` are the caller's.
 
     `settled_at` is the time until which the focus may still move because of what was clicked or pressed before; when it
     moves later, another window has taken it, and the rest of the text is not for that window.
@@ -28,26 +28,27 @@ class KeyTyping:
         self._display = display
         self._keymap = keymap
         self._settled_at = settled_at
-        self._state = display.screen().root.query_pointer().mask
+        state = display.screen().root.query_pointer().mask
+        self._group, self._caps_lock = state >> 13 & 3, bool(state & X.LockMask)
         keymap.refresh(display)
         self._focus = focused_window(display)
 
     def maps(self, text: str) -> bool:
         """Whether every character of `text` has a key."""
-        return all(self._stroke(char) for char in set(text))
+        return all(self._keymap.stroke(keysym_of(char), self._group) for char in set(text))
 
     def type(self, text: str, sleep: Sleep) -> str:
         """Type `text`; returns what was typed before the focus moved away, usually all of it."""
-        if self._state & X.LockMask:
+        if self._caps_lock:
             self._keymap.suspend_caps_lock(self._display)
         done = ""
         while len(done) < len(text):
-            chunk, lent = self._next_chunk(text[len(done) :])
-            typed = self._type_chunk(chunk, lent, sleep)
+            chunk = self._next_chunk(text[len(done) :])
+            typed = self._type_chunk(chunk, sleep)
             done += typed
             if typed != chunk:
                 break
-        self._keymap.give_back(self._display)
+        self._keymap.resume_caps_lock(self._display)
         return done
 
     def strike(self, stroke: Stroke) -> None:
@@ -57,36 +58,32 @@ class KeyTyping:
             self._display.xtest_fake_input(X.KeyRelease, code)
         self._display.sync()
 
-    def _stroke(self, char: str) -> Stroke | None:
-        return self._keymap.stroke(keysym_of(char), group=self._state >> 13 & 3)
-
-    def _next_chunk(self, text: str) -> tuple[str, list[str]]:
-        """As much of `text` as can be typed with the keycodes that are free, and the characters that need one."""
-        lent: list[str] = []
+    def _next_chunk(self, text: str) -> str:
+        """As much of `text` as can be typed with the keycodes that there are to lend."""
+        lent: set[str] = set()
         for index, char in enumerate(text):
-            if char not in lent and self._stroke(char) is None:
+            if char not in lent and self._keymap.needs_lending(keysym_of(char), self._group):
                 if len(lent) == self._keymap.room():
-                    return text[:index], lent
-                lent.append(char)
-        return text, lent
+                    return text[:index]
+                lent.add(char)
+        return text
 
-    def _type_chunk(self, chunk: str, lent: list[str], sleep: Sleep) -> str:
-        strokes = {char: self._stroke(char) for char in set(chunk)}
-        if lent:
-            borrowed = self._keymap.borrow(self._display, map(keysym_of, lent))
-            strokes |= {char: borrowed[keysym_of(char)] for char in lent}
+    def _type_chunk(self, chunk: str, sleep: Sleep) -> str:
+        keysyms = {char: keysym_of(char) for char in chunk}
+        strange = [keysym for keysym in keysyms.values() if self._keymap.needs_lending(keysym, self._group)]
+        if strange and self._keymap.lend(self._display, strange):
             sleep(KEYMAP_PAUSE)
+        strokes = {char: self._keymap.stroke(keysym, self._group) for char, keysym in keysyms.items()}
         for index, char in enumerate(chunk):
             if index % _FOCUS_CHECK == 0 and not self._focus_stayed():
                 chunk = chunk[:index]
                 break
             stroke = strokes[char]
-            assert stroke is not None
+            assert stroke is not None, char
             self.strike(stroke)
             sleep(_PER_KEY)
-        if lent:
+        if strange:
             sleep(_KEYMAP_AFTER)
-            self._keymap.give_back(self._display, caps_lock=False)
         return chunk
 
     def _focus_stayed(self) -> bool:

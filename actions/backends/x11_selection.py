@@ -31,6 +31,7 @@ class Offer:
 
     text: str
     fetchers: list[int] = field(default_factory=list)
+    retaken: set[int] = field(default_factory=set)
     fetched: threading.Event = field(default_factory=threading.Event)
 
 
@@ -120,11 +121,20 @@ class SelectionServer:
             if isinstance(happened, event.SelectionRequest):
                 self._answer(happened)
             elif isinstance(happened, event.SelectionClear):
-                # Somebody else copied something: theirs is newer than what was saved.
-                self._saved.pop(happened.atom, None)
+                self._lose(happened.atom)
             elif isinstance(happened, event.SelectionNotify):
                 reply = happened
         return reply
+
+    def _lose(self, selection: int) -> None:
+        """Somebody else copied something: theirs is newer than what was saved.
+
+        While a paste is under way it may be the client itself, late with the Ctrl+A or Ctrl+C before: once, it is taken back.
+        """
+        self._saved.pop(selection, None)
+        if self._offer and not self._offer.fetchers and selection not in self._offer.retaken:
+            self._offer.retaken.add(selection)
+            self._window.set_selection_owner(selection, X.CurrentTime)
 
     def _take(self, text: str) -> Offer | None:
         clipboard, _ = self._selections

@@ -18,6 +18,8 @@ _PIECE = 50_000  # characters; four bytes each still fit one property, so that I
 _FETCH_SECONDS = 1.0  # a paste takes 2 to 9 ms; a busy machine is given time
 _FETCH_AGAIN = 0.03  # some clients fetch twice; an Enter right after the paste must not come between
 _POLL = 0.02
+# After a click or a key the focus may still move because of it, and the client may still select or copy something.
+_FOCUS_SECONDS, _SELECTION_SECONDS = 0.5, 0.15
 
 
 class Typer:
@@ -29,13 +31,17 @@ class Typer:
         self._offering = False
         self._no_paste: set[int] = set()
 
-    def enter(self, display: Display, keymap: Keymap, text: str, sleep: Sleep, settled_at: float, keys_only: bool) -> Entered:
-        """Enter `text`, which holds no newline or tab. `keys_only` while a modifier is held: a paste would be another chord."""
-        keys = KeyTyping(display, keymap, settled_at)
+    def enter(self, display: Display, keymap: Keymap, text: str, sleep: Sleep, acted_at: float, keys_only: bool) -> Entered:
+        """Enter `text`, which holds no newline or tab. `acted_at` is when something was last clicked or pressed.
+
+        `keys_only` while a modifier is held: a paste would be another chord.
+        """
+        keys = KeyTyping(display, keymap, settled_at=acted_at + _FOCUS_SECONDS)
         if keys_only or (len(text) <= SHORT and keys.maps(text)):
             return Entered(keys.type(text, sleep), "typed by keys")
         if focused_window(display) in self._no_paste:
             return Entered(keys.type(text, sleep), "typed by keys, as this window takes no paste")
+        sleep(max(0.0, acted_at + _SELECTION_SECONDS - time.monotonic()))
         done = keys.type(_started_by_key(display, text), sleep)
         how = "pasted"
         while len(done) < len(text) and how.startswith("pasted"):
