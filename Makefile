@@ -16,7 +16,7 @@ setup-dev:  ## the same, with what the tests need
 	@$(SETUP) --extras dev,eval,train
 
 demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
-	@$(PYTHON) -m evaluation.demo
+	@$(PYTHON) -m deftly.demo
 
 test: setup-dev lint  ## lint, types and every test
 	@$(PYTHON) -m pytest
