@@ -7,7 +7,7 @@ import json
 import re
 import sys
 
-from actions.dialects import dialect_names, get_dialect
+from actions.dialects import get_dialect
 from actions.dialects.base import MAX_CHARACTERS
 from actions.geometry import Frame, Point, Size
 from actions.space import Action, Prediction
@@ -41,7 +41,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
         description="Read a model's text from stdin and print its thought and actions, points as fractions of the screen.",
         epilog="exit codes: 0 understood, 1 the text has an error, 2 wrong use",
     )
-    parser.add_argument("--dialect", required=True, metavar="NAME", help=f"how the model writes: {', '.join(dialect_names())}")
+    parser.add_argument("--dialect", required=True, metavar="NAME", help="how the model writes: uitars-1.0, uitars-1.5 or an installed one")
     parser.add_argument("--screen", required=True, type=_size, metavar="WxH", help="size of the screen in pixels, such as 1920x1080")
     parser.add_argument("--image", type=_size, metavar="WxH", help="size of the image that was sent, where it was not the screen itself")
     parser.add_argument("--json", action="store_true", help='print {"thought", "actions", "error"}')
