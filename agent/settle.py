@@ -1,30 +1,37 @@
 """When a screen has settled: a state machine over (time, what changed), apart from grabbing, that decides whether to go on.
 
-                       nothing for `react`                     nothing for `quiet`
-    waiting ──────────────────────────────► settled ◄────────────────────────────── moving (something big changed)
-       │                                       ▲                                        ▲
-       │ something small changed               │ `patience` since the start             │ something big changed
-       └────────────────────► touched ─────────┘                                        │
-                                 └──────────────────────────────────────────────────────┘
+                    nothing for `react`                        nothing for `quiet`
+    waiting ───────────────────────────────► settled ◄───────────────────────────── moving
+       │                                        ▲                                      ▲
+       │ something small            `patience`, │ or `busy` while it                   │ something
+       │ changed                    since start │ keeps changing                       │ big changed
+       └────────────────► touched ──────────────┘                                      │
+                             └─────────────────────────────────────────────────────────┘
 
-Pixels cannot tell "idle" from "waiting for the network", so a settled screen may still change: the stale check just before
-acting catches that, and lets these times be short. `limit` ends every wait, on a video for instance.
+Pixels cannot tell "idle" from "waiting for the network", so a settled screen may still change. The times are short all the same,
+because the check just before acting catches what comes late: that costs a look at the model again, now and then, where a longer
+wait would cost every step. `limit` ends every wait, on a film for instance. On a machine so busy that looks are far apart, a number
+of looks is waited for as well.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from actions.geometry import Size
 from actions.space import Action, Hotkey, KeyDown, KeyUp, Move, TakeScreenshot, TypeText, Wait
-from agent.change import Rect, share
-from agent.habits import Flicker
+from agent.change import Rect
+from agent.habits import Flicker, is_caret
 
 News = Callable[[Iterable[Rect]], tuple[Rect, ...]]
 
-POLL_SECONDS = 0.015
-BIG_SHARE = 0.01  # of the screen: a window, a menu, a scrolled page; not a pressed button
+POLL_SECONDS = 0.012
+BIG_SHARE = 0.004  # of the screen: a window, a menu, a scrolled page; not a pressed button
+STEADY_PX = 1600  # what is smaller than this does not keep a screen from settling: a caret, a spinner
+LOOKS = 4
+BUSY_LOOKS, BUSY_SECONDS = 4, 0.12  # so many changes in so short a time: a spinner turns, something is on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +41,19 @@ class Profile:
     react: float
     quiet: float
     patience: float
+    busy: float = 1.0
     limit: float = 5.0
 
 
-GLANCE = Profile(react=0.10, quiet=0.10, patience=0.12)  # the pointer moved, or nothing was done
+GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or nothing was done
+TYPED = Profile(react=0.12, quiet=0.06, patience=0.08)
+TOUCHED = Profile(react=0.16, quiet=0.08, patience=0.20)  # clicked, dragged, scrolled
+CALLED = Profile(react=0.25, quiet=0.20, patience=0.40, busy=1.5, limit=8.0)  # something may load: Enter, a URL, an app
 STIRRED = Profile(react=0.20, quiet=0.25, patience=0.30)  # it has just been seen to change by itself
-TYPED = Profile(react=0.12, quiet=0.10, patience=0.15)
-TOUCHED = Profile(react=0.25, quiet=0.15, patience=0.60)  # clicked, dragged, scrolled
-CALLED = Profile(react=0.30, quiet=0.30, patience=0.80, limit=8.0)  # something may load: Enter, a URL, an app
 
 _CALLING_KEYS = frozenset(("enter", "f5", "f11"))
-_CALLING_CHORDS = frozenset((("ctrl", "t"), ("ctrl", "n"), ("ctrl", "r"), ("ctrl", "o"), ("alt", "f4"), ("alt", "left"), ("alt", "right")))
+_CALLING_CHORDS = frozenset((("ctrl", "r"), ("alt", "left"), ("alt", "right")))
+_OPENING_CHORDS = frozenset((("ctrl", "t"), ("ctrl", "n"), ("ctrl", "w"), ("ctrl", "o"), ("alt", "tab"), ("alt", "f4")))
 
 
 def profile_for(action: Action | None) -> Profile:
@@ -55,7 +64,9 @@ def profile_for(action: Action | None) -> Profile:
         case TypeText():
             return CALLED if "\n" in action.text else TYPED
         case Hotkey():
-            return CALLED if action.keys[-1] in _CALLING_KEYS or action.keys in _CALLING_CHORDS else TYPED
+            if action.keys[-1] in _CALLING_KEYS or action.keys in _CALLING_CHORDS:
+                return CALLED
+            return TOUCHED if action.keys in _OPENING_CHORDS else TYPED
         case KeyDown() | KeyUp():
             return CALLED if action.key in _CALLING_KEYS else TYPED
         case _:
@@ -63,7 +74,7 @@ def profile_for(action: Action | None) -> Profile:
 
 
 class Settling:
-    """One wait: told at each poll what changed since the poll before (at the first: since just before the action).
+    """One wait: told at each look what changed since the look before (at the first: since just before the action).
 
     `news` leaves out what is known not to matter.
     """
@@ -74,26 +85,39 @@ class Settling:
         self.started = started
         self._news = news
         self._flicker = Flicker()
-        self._moved_at: float | None = None  # when something last changed, once something big has
+        self._looks = 0
+        self._moved: tuple[float, int] | None = None  # when, and at which look, much last changed
         self._touched = False
+        self._changes: deque[float] = deque(maxlen=BUSY_LOOKS)
 
     def observe(self, now: float, rects: Iterable[Rect]) -> bool:
-        """Whether the screen has settled at `now`, given what changed since the last poll."""
+        """Whether the screen has settled at `now`, given what changed since the last look."""
         rects = tuple(rects)
+        self._looks += 1
         self._flicker.learn(rects)
-        self._note(now, self._news(self._flicker.news(rects)))
-        waited = now - self.started
-        if waited >= self.profile.limit:
+        self._note(now, rects)
+        if now - self.started >= self.profile.limit:
             return True
-        if self._moved_at is not None:
-            return now - self._moved_at >= self.profile.quiet
-        return waited >= (self.profile.patience if self._touched else self.profile.react)
+        if self._moved:
+            then, look = self._moved
+            return now - then >= self.profile.quiet and self._looks - look >= LOOKS
+        return now - self.started >= self._wait(now) and self._looks >= LOOKS
 
-    def _note(self, now: float, news: tuple[Rect, ...]) -> None:
-        if news and (self._moved_at is not None or share(news, self.size) >= BIG_SHARE):
-            self._moved_at = now
+    def _note(self, now: float, rects: tuple[Rect, ...]) -> None:
+        if not all(is_caret(rect) for rect in rects):
+            self._changes.append(now)
+        news = self._news(self._flicker.news(rects))
+        changed_px = sum(rect.area for rect in news)
+        if changed_px >= (STEADY_PX if self._moved else BIG_SHARE * self.size.width * self.size.height):
+            self._moved = (now, self._looks)
         elif news:
             self._touched = True
+
+    def _wait(self, now: float) -> float:
+        """How long to wait in all while nothing big has changed."""
+        if len(self._changes) == BUSY_LOOKS and now - self._changes[0] <= BUSY_SECONDS:
+            return self.profile.busy
+        return self.profile.patience if self._touched else self.profile.react
 
 
 def wait_until_settled(

@@ -11,9 +11,9 @@ from agent.capture import Capture, Raw
 from agent.change import Rect, around, changed_rects, share
 from agent.endings import DisplayLost
 from agent.habits import Habits
-from agent.settle import BIG_SHARE
 
 LOOK_SECONDS = 0.1  # costs about 2 ms of processor time a look at 1920x1080
+BIG_SHARE = 0.01  # of the screen: more than this, and the model decided on another screen
 NEAR_PX = 32
 
 
