@@ -1,110 +1,96 @@
-"""Experts for text fields that are filled and submitted."""
+"""Experts for forms that ask for more than copying: another case, a popup that comes between."""
 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 
 from training.experts.base import Decision, Expert, Question
+from training.experts.filling import OTHER_TEXTS, Field, FillForm
 from training.experts.page import Element, Page
 from training.experts.steps import click_button, fill, fill_history
 from training.experts.wording import Wording
 from training.experts.words import random_string, word_list
 
-TEXT_FIELD, USERNAME, PASSWORD = "text field", "username field", "password field"
-OTHER_TEXTS = 6  # instructions made up for each page
+MISTAKE = 0.3  # how often a page is asked for something else than its field holds; rare, as it is in use
 
 
-def quoted(instruction: str) -> list[str]:
-    """What stands in double quotes in the instruction."""
-    return re.findall(r'"([^"]*)"', instruction)
+def _text(rng: random.Random) -> str:
+    return random_string(rng, 1, 5)
 
 
-class EnterText:
-    """One text field and a button that submits it; subclasses say what is to be typed."""
-
-    def wanted(self, instruction: str) -> str:
-        """The text that the field must hold in the end."""
-        return quoted(instruction)[0]
-
-    def instruction(self, text: str) -> str:
-        """An instruction that asks for `text`, as the page words it."""
-        raise NotImplementedError
-
-    def some_text(self, rng: random.Random) -> str:
-        """A text that the page might ask for."""
-        raise NotImplementedError
-
-    def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
-        field = page.first("input", type="text")
-        return fill(field, TEXT_FIELD, self.wanted(instruction)) or click_button(page, "Submit")
-
-    def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
-        field = page.first("input", type="text")
-        done = fill_history(field, TEXT_FIELD)
-        for _ in range(OTHER_TEXTS):
-            yield Question(self.instruction(self.some_text(rng)), done)
-        if field.value:
-            yield Question(self.instruction(field.value), done)
+def _password(rng: random.Random) -> str:
+    return random_string(rng, 2, 5)
 
 
-class EnterText2(EnterText):
+def _username(rng: random.Random) -> str:
+    return rng.choice(word_list("FIFTY_NAMES")).lower()
+
+
+class EnterText2:
     """A name to be typed in the other case than the instruction writes it."""
 
     task = "enter-text-2"
+    wording = Wording('Type "{}" in all {} case letters in the text input and press Submit.')
+    field = "text field"
 
-    def wanted(self, instruction: str) -> str:
-        text = quoted(instruction)[0]
-        return text.upper() if "upper case" in instruction else text.lower()
+    def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
+        text, case = self.wording.read(instruction)
+        wanted = text.upper() if case == "upper" else text.lower()
+        return fill(self._element(page), self.field, wanted) or click_button(page, "Submit")
 
-    def instruction(self, text: str) -> str:
-        shown, case = (text.lower(), "upper") if text.isupper() else (text.upper(), "lower")
-        return f'Type "{shown}" in all {case} case letters in the text input and press Submit.'
+    def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
+        element = self._element(page)
+        done = fill_history(element, self.field)
+        if element.value:
+            yield Question(self._instruction(element.value), done)
+        if not element.value or rng.random() < MISTAKE:
+            for _ in range(1 if element.value else OTHER_TEXTS):
+                yield Question(self._instruction(self._some_text(rng)), done)
 
-    def some_text(self, rng: random.Random) -> str:
-        name = rng.choice(word_list("FIFTY_NAMES"))
+    def _element(self, page: Page) -> Element:
+        return page.first("input", id="tt")
+
+    def _instruction(self, wanted: str) -> str:
+        return self.wording.fill(*((wanted.lower(), "upper") if wanted.isupper() else (wanted.upper(), "lower")))
+
+    def _some_text(self, rng: random.Random) -> str:
+        name = rng.choice(word_list("FIFTY_NAMES" if rng.random() < 0.7 else "PEOPLE_NAMES"))
         return name.upper() if rng.random() < 0.5 else name.lower()
 
 
-class EnterTextDynamic(EnterText):
-    """One to five random letters and digits."""
-
-    task = "enter-text-dynamic"
-
-    def instruction(self, text: str) -> str:
-        return f'Enter "{text}" into the text field and press Submit.'
-
-    def some_text(self, rng: random.Random) -> str:
-        return random_string(rng, 1, 5)
-
-
-class LoginUserPopup:
-    """Two fields, with a popup that must be cancelled because its OK button leaves the page."""
-
-    task = "login-user-popup"
-    wording = Wording('Enter the username "{}" and the password "{}" into the text fields and press login.')
+class LoginUserPopup(FillForm):
+    """A login, with a popup that must be cancelled because its OK button leaves the page."""
 
     def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
         if page.all(id="popup"):
             return click_button(page, "Cancel")
-        user, password = self.wording.read(instruction)
-        username_field, password_field = self._fields(page)
-        return fill(username_field, USERNAME, user) or fill(password_field, PASSWORD, password) or click_button(page, "OK")
+        return super().decide(instruction, page, history)
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
-        username, password = self._fields(page)
-        done = fill_history(username, USERNAME) + fill_history(password, PASSWORD)
-        if page.all(id="popup") and not done:
-            done = (f"focus the {USERNAME}",)
-        for number in range(OTHER_TEXTS):
-            user = username.value if number % 2 and username.value else rng.choice(word_list("FIFTY_NAMES")).lower()
-            yield Question(self.wording.fill(user, random_string(rng, 2, 5)), done)
-        if username.value and password.value:
-            yield Question(self.wording.fill(username.value, password.value), done)
-
-    def _fields(self, page: Page) -> tuple[Element, Element]:
-        return page.first(id="username"), page.first(id="password")
+        """The popup takes the focus away, so what was focused last is a guess."""
+        popup = bool(page.all(id="popup"))
+        for question in super().questions(page, rng):
+            name = PASSWORD.name if popup and page.first(id=USERNAME.id).value else USERNAME.name
+            yield Question(question.instruction, (*question.history, f"focus the {name}")) if popup else question
 
 
-EXPERTS: list[Expert] = [EnterText2(), EnterTextDynamic(), LoginUserPopup()]
+USERNAME, PASSWORD = Field("username", "username field", 0), Field("password", "password field", 1)
+
+EXPERTS: list[Expert] = [
+    EnterText2(),
+    FillForm(
+        "enter-text-dynamic",
+        Wording('Enter "{}" into the text field and press Submit.'),
+        (Field("tt", "text field", 0),),
+        "Submit",
+        (_text,),
+    ),
+    LoginUserPopup(
+        "login-user-popup",
+        Wording('Enter the username "{}" and the password "{}" into the text fields and press login.'),
+        (USERNAME, PASSWORD),
+        "OK",
+        (_username, _password),
+    ),
+]

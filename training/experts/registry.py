@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from training.experts import choosing, clicking, dragging, filling, forms, sections, sequences
+from training.experts import choosing, clicking, dragging, filling, forms, lists, sections, sequences, values
 from training.experts.base import Expert
 
 _LISTS: list[list[Expert]] = [
-    clicking.EXPERTS,
     choosing.EXPERTS,
-    filling.EXPERTS,
+    clicking.EXPERTS,
     dragging.EXPERTS,
+    filling.EXPERTS,
     forms.EXPERTS,
+    lists.EXPERTS,
     sections.EXPERTS,
     sequences.EXPERTS,
+    values.EXPERTS,
 ]
 EXPERTS: dict[str, Expert] = {expert.task: expert for experts in _LISTS for expert in experts}
 
