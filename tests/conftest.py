@@ -1,0 +1,32 @@
+"""What tests of several packages share: one virtual desktop for the whole run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from actions.geometry import Size
+from agent.computers.virtual import VirtualDesktop
+
+# Other jobs may hold the processor while an example runs: how long one takes proves nothing.
+settings.register_profile("deftly", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("deftly")
+
+
+@pytest.fixture(scope="session")
+def desktop() -> Iterator[VirtualDesktop]:
+    """A virtual desktop with a window manager, shared: a test takes away what it puts there."""
+    for program in ("Xvfb", "openbox"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: apt-get install {program.lower()}")
+    with VirtualDesktop(size=Size(1280, 720)) as desktop:
+        yield desktop
+
+
+@pytest.fixture(scope="session")
+def x_display(desktop: VirtualDesktop) -> str:
+    """The name of the shared display."""
+    return desktop.display
