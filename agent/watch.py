@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from actions.geometry import Geometry, Point
 from actions.space import Action, Drag
@@ -91,17 +91,14 @@ class Watcher:
                 self._before = now
 
 
-def why_stale(seen: Raw, now: Raw, actions: Iterable[Action], watcher: Watcher) -> str | None:
-    """Why `actions`, decided on `seen`, do not fit `now`: much has changed, or something near a place they aim at; `None` when they fit."""
-    if now.geometry != seen.geometry:
-        return f"the screen was {seen.geometry.size} and is now {now.geometry.size}"
-    news = watcher.news(changed_rects(seen, now))
+def why_stale(news: Sequence[Rect], actions: Iterable[Action], geometry: Geometry) -> str | None:
+    """Why `actions` do not fit a screen with such `news`: much has changed, or something near a place they aim at; `None` when they fit."""
     if not news:
         return None
-    if share(news, now.geometry.size) >= BIG_SHARE:
+    if share(news, geometry.size) >= BIG_SHARE:
         return f"the screen has changed since the model looked: {around(news)}"
     for point in targets(actions):
-        near = next((rect for rect in news if is_near(rect, point, now.geometry)), None)
+        near = next((rect for rect in news if is_near(rect, point, geometry)), None)
         if near:
             return f"the screen has changed near the target since the model looked: {near}"
     return None

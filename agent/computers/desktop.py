@@ -85,12 +85,21 @@ class DesktopComputer:
         return Outcome(action=done.action, seconds=self._touched_at - started, note=done.note)
 
     def stale(self, seen: Screenshot, actions: tuple[Action, ...]) -> str | None:
-        self._watcher.rest()
-        now = self._capture.grab_raw()
-        reason = why_stale(self._raw_of(seen), now, actions, self._watcher)
+        news = self.news_since(seen)
+        if self.geometry != seen.geometry:
+            reason: str | None = f"the screen was {seen.geometry.size} and is now {self.geometry.size}"
+        else:
+            reason = why_stale(news, actions, self.geometry)
         if reason:
-            self._before, self._profile = now, STIRRED
+            self._profile = STIRRED
         return reason
+
+    def news_since(self, seen: Screenshot) -> tuple[Rect, ...]:
+        """Where the screen now differs from `seen`, apart from what it was seen to do by itself all the time."""
+        self._watcher.rest()
+        self._before = now = self._capture.grab_raw()
+        before = self._seen[1] if self._seen and self._seen[0] is seen else to_raw(seen)
+        return self._watcher.news(changed_rects(before, now))
 
     def release_all(self) -> None:
         try:
@@ -133,9 +142,6 @@ class DesktopComputer:
             return raw
         time.sleep(WAKE_SECONDS)
         return self._capture.grab_raw()
-
-    def _raw_of(self, seen: Screenshot) -> Raw:
-        return self._seen[1] if self._seen and self._seen[0] is seen else to_raw(seen)
 
     def _reconnect(self, action: Action, started: float) -> Outcome:
         """The server died under the hands. Where it comes back, everything on it is new, so nothing is done twice."""

@@ -1,0 +1,248 @@
+"""What a step costs without the model: the fixed part, the wait for real programs, and both beside the way peers take a step.
+
+The truth of a wait is the screen some seconds later. A screenshot is *complete* when nothing but carets and the like changed after it,
+*caught* when something did and the check before acting drops an answer that aims at it, and *missed* otherwise.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from actions.backends import open_backend
+from actions.dialects import get_dialect
+from actions.executor import Executor
+from actions.geometry import Frame, Point, Size
+from actions.space import Click, Prediction
+from agent.capture import Capture
+from agent.change import around, changed_rects
+from agent.computers.base import Outcome
+from agent.computers.desktop import DesktopComputer
+from agent.computers.virtual import VirtualDesktop
+from agent.episode import Episode, Step
+from evaluation.scenes.base import Event, SceneError
+from evaluation.scenes.browser_scene import BrowserScene
+from evaluation.scenes.tk_scene import TkScene
+from evaluation.step_peers import PEERS, Peer, step
+
+SCREEN = Size(1920, 1080)
+ANSWER = "Thought: The button that I need is in the middle of the screen, so I click it.\nAction: click(point='<point>{x} {y}</point>')"
+FIXED_TARGET, SETTLE_TARGET, BEST_TARGET, MEDIAN_TARGET = 0.025, 0.35, 3.0, 7.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much to measure."""
+
+    fixed_rounds: int = 40
+    repeats: int = 2
+    truth_seconds: float = 2.8
+    browser: bool = True
+    peers: Sequence[Peer] = PEERS
+
+
+QUICK = Plan(fixed_rounds=5, repeats=1, truth_seconds=1.2, browser=False, peers=PEERS[3:4])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """One wait for one event to show."""
+
+    event: str
+    action: str
+    seconds: float
+    verdict: str  # complete, caught or missed
+    late: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class StepCost:
+    """All that was measured, in seconds."""
+
+    screen: Size
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    waits: list[Wait] = field(default_factory=list)
+    peers: dict[str, dict[str, float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def fixed(self) -> float:
+        """The median of the fixed part: grab, encode, check, parse, act, record."""
+        return statistics.median(map(sum, zip(*self.stages.values(), strict=True)))
+
+    @property
+    def settle(self) -> float:
+        """The mean wait, each event counting once."""
+        return statistics.mean(statistics.mean(wait.seconds for wait in self.waits if wait.event == event) for event in self.events)
+
+    @property
+    def events(self) -> list[str]:
+        return list(dict.fromkeys(wait.event for wait in self.waits))
+
+    @property
+    def step(self) -> float:
+        return self.fixed + self.settle
+
+    def peer_step(self, name: str) -> float:
+        """What the same events cost a peer: its steps, by the type of each event's action."""
+        kinds = {wait.event: wait.action for wait in self.waits}
+        return statistics.mean(self.peers[name][kind] for kind in kinds.values())
+
+    @property
+    def ratio_best(self) -> float:
+        return min(map(self.peer_step, self.peers)) / self.step
+
+    @property
+    def ratio_median(self) -> float:
+        return statistics.median(map(self.peer_step, self.peers)) / self.step
+
+    @property
+    def targets(self) -> dict[str, bool]:
+        """What was to be reached, and whether it was."""
+        return {
+            f"fixed part, median <= {FIXED_TARGET * 1e3:g} ms": self.fixed <= FIXED_TARGET,
+            f"settle, mean <= {SETTLE_TARGET} s": self.settle <= SETTLE_TARGET,
+            "every screen complete or caught": all(wait.verdict != "missed" for wait in self.waits),
+            f"{BEST_TARGET:g}x less than the best peer": self.ratio_best >= BEST_TARGET,
+            f"{MEDIAN_TARGET:g}x less than the median peer": self.ratio_median >= MEDIAN_TARGET,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "screen": str(self.screen),
+            "step_seconds": self.step,
+            "fixed_seconds": self.fixed,
+            "stages_seconds": {stage: statistics.median(times) for stage, times in self.stages.items()},
+            "settle_seconds": self.settle,
+            "waits": [asdict(wait) for wait in self.waits],
+            "peers_seconds": {name: self.peer_step(name) for name in self.peers},
+            "ratio_best": self.ratio_best,
+            "ratio_median": self.ratio_median,
+            "targets": self.targets,
+            "notes": self.notes,
+        }
+
+
+def measure_step(plan: Plan = Plan(), tell: Callable[[str], None] = lambda _: None) -> StepCost:
+    """Measure on a virtual desktop of its own.
+
+    Raises:
+        VirtualDesktopError: Xvfb or openbox is missing.
+        SceneError: there is no program here to measure with.
+    """
+    cost = StepCost(screen=SCREEN)
+    with VirtualDesktop(SCREEN) as desktop, DesktopComputer(desktop.display) as computer, _eyes_and_hands(desktop) as (capture, hands):
+        scenes: list[Callable[[], TkScene | BrowserScene]] = [lambda: TkScene(desktop, capture)]
+        if plan.browser:
+            scenes.append(lambda: BrowserScene(desktop, capture, hands))
+        for open_scene in scenes:
+            try:
+                scene = open_scene()
+            except SceneError as error:
+                cost.notes.append(str(error))
+                continue
+            with scene:
+                events = scene.events()
+                computer.screenshot()
+                for event in events * plan.repeats:
+                    tell(f"waiting for: {event.name}")
+                    cost.waits.append(_wait_for(event, computer, plan.truth_seconds))
+                _measure_peers(cost, plan, events, hands, capture, tell)
+                tell("the fixed part")
+                cost.stages = _fixed_part(capture, hands, plan.fixed_rounds)  # of the last scene: the fuller screen
+    if not cost.waits:
+        raise SceneError("; ".join(cost.notes))
+    return cost
+
+
+@contextmanager
+def _eyes_and_hands(desktop: VirtualDesktop) -> Iterator[tuple[Capture, Executor]]:
+    capture, hands = Capture(desktop.display), Executor(open_backend(desktop.display))
+    try:
+        yield capture, hands
+    finally:
+        hands.close()
+        capture.close()
+
+
+def _wait_for(event: Event, computer: DesktopComputer, truth_seconds: float) -> Wait:
+    """Act, wait as a run does, think for as long as a model might, and see what has changed meanwhile."""
+    computer.perform(event.action)
+    acted = time.monotonic()
+    seen = computer.screenshot()
+    seconds = time.monotonic() - acted
+    time.sleep(max(0.0, acted + truth_seconds - time.monotonic()))
+    late = computer.news_since(seen)
+    verdict = "complete"
+    if late:
+        middle = around(late)
+        x_px, y_px = (late[0].left + late[0].right) / 2, (late[0].top + late[0].bottom) / 2
+        aimed = Click(point=Point.from_pixel(x_px, y_px, seen.size))
+        verdict = "caught" if computer.stale(seen, (aimed,)) else "missed"
+    event.undo()
+    time.sleep(0.7)
+    computer.screenshot()
+    return Wait(event=event.name, action=event.action.type, seconds=seconds, verdict=verdict, late=str(middle) if late else "")
+
+
+def _measure_peers(
+    cost: StepCost, plan: Plan, events: Sequence[Event], hands: Executor, capture: Capture, tell: Callable[[str], None]
+) -> None:
+    """Each peer takes one step of each type; its waits do not depend on what the screen does."""
+    for kind, event in {event.action.type: event for event in events}.items():
+        for peer in plan.peers:
+            if kind in cost.peers.setdefault(peer.name, {}):
+                continue
+            tell(f"as {peer.name} does: {kind}")
+            cost.peers[peer.name][kind] = step(peer, event.action, hands, lambda: capture.grab().rgb, capture.geometry)
+            event.undo()
+
+
+def _fixed_part(capture: Capture, hands: Executor, rounds: int) -> dict[str, list[float]]:
+    """Grab, encode, check, parse, act and record, `rounds` times; seconds by stage."""
+    stages: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="deftly-bench-", ignore_cleanup_errors=True) as folder:
+        for number in range(rounds + 1):
+            episode = Episode.create(folder, "bench")  # a new one each time: an episode stores an unchanged screen only once
+            times = _fixed_round(capture, hands, episode, number)
+            episode.end("done", 0, "")
+            for stage, seconds in times.items() if number else ():  # the first round loads libraries
+                stages.setdefault(stage, []).append(seconds)
+    return stages
+
+
+def _fixed_round(capture: Capture, hands: Executor, episode: Episode, number: int) -> dict[str, float]:
+    clock = _Clock()
+    with clock("grab"):
+        raw = capture.grab_raw()
+        seen = raw.develop()
+    with clock("encode"):
+        _ = seen.png
+    with clock("parse"):
+        text = ANSWER.format(x=400 + 30 * (number % 2), y=300)
+        prediction: Prediction = get_dialect("uitars-1.5").parse(text, Frame(seen.size))
+    with clock("check"):
+        changed_rects(raw, capture.grab_raw())
+    with clock("act"):
+        outcomes = tuple(Outcome(action=hands.perform(action, capture.geometry).action, seconds=0.0) for action in prediction.actions)
+    with clock("record"):
+        episode.append(Step(index=0, seen=seen, prediction=prediction, outcomes=outcomes))
+    return clock.seconds
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started
