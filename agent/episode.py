@@ -16,15 +16,16 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.capture import Screenshot
 from agent.endings import RecordingFailed, RunEnded
 from agent.step import Step, step_from_json, step_to_json
+from inference.engines.base import ImageSource
 
 __all__ = ["End", "Episode", "EpisodeError", "Step", "list_episodes"]
 
@@ -52,16 +53,17 @@ class End:
 class Episode:
     """One run at one task. `create` starts one that can be appended to; `open` reads one, and can still judge it (`set_reward`)."""
 
-    def __init__(self, path: Path, about: Mapping[str, Any], steps: Sequence[Step], end: End | None, notes: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, about: Mapping[str, Any], recorded: _Recorded | None = None, end: End | None = None) -> None:
         self.path = path
         self.task = str(about["task"])
         self.started = float(about["started"])
         self.meta: Mapping[str, Any] = about["meta"]
-        self.notes = tuple(notes)
-        self._steps = list(steps)
+        recorded = recorded or _Recorded([], {}, [])
+        self.notes = tuple(recorded.notes)
+        self._steps = recorded.steps
+        self._screens = recorded.screens
         self._end = end
         self._running = False
-        self._screens: dict[str, str] = {}
         self._began = time.monotonic()
 
     @classmethod
@@ -80,7 +82,7 @@ class Episode:
                 _write_whole(path / "config.json", _json(config, indent=2))
             _write_whole(path / "steps.jsonl", b"")
             _write_whole(path / "episode.json", _json(about, indent=2))
-            episode = cls(path, about, (), None)
+            episode = cls(path, about)
             episode._running = True
         return episode
 
@@ -93,8 +95,7 @@ class Episode:
         """
         folder = Path(path)
         about = _read_about(folder)
-        steps, notes = _read_steps(folder)
-        return cls(folder, about, steps, _read_end(folder), notes)
+        return cls(folder, about, _read_steps(folder), _read_end(folder))
 
     @property
     def id(self) -> str:
@@ -125,6 +126,10 @@ class Episode:
             return time.monotonic() - self._began
         last = self._end.ended if self._end else max((step.seen.taken_at for step in self._steps), default=self.started)
         return max(0.0, last - self.started)
+
+    def picture_of(self, seen: ImageSource) -> Path:
+        """The file of a screen that was seen in this episode."""
+        return self.path / self._screens[seen.sha256]
 
     def append(self, step: Step) -> None:
         """Keep `step`; it is on disk when this returns.
@@ -236,7 +241,7 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RecordingFailed(
-            f"the episode cannot be written to {path}: {error.strerror or error}. Make room there, or record elsewhere (--episodes-dir)"
+            f"the episode cannot be written to {path}: {error.strerror or error}. Make room there, or record elsewhere (--episodes)"
         ) from error
 
 
@@ -257,25 +262,32 @@ def _read_about(folder: Path) -> Mapping[str, Any]:
     return about
 
 
-def _read_steps(folder: Path) -> tuple[list[Step], list[str]]:
-    """The steps in `folder`, and what was wrong with them that could be mended."""
+class _Recorded(NamedTuple):
+    """The steps on disk, the files of their screens by digest, and what was wrong that could be mended."""
+
+    steps: list[Step]
+    screens: dict[str, str]
+    notes: list[str]
+
+
+def _read_steps(folder: Path) -> _Recorded:
     file = folder / "steps.jsonl"
     *lines, rest = file.read_bytes().split(b"\n") if file.is_file() else [b""]
-    notes = [_torn(len(lines) + 1, rest)] if rest else []
-    steps = []
+    recorded = _Recorded([], {}, [_torn(len(lines) + 1, rest)] if rest else [])
     for number, line in enumerate(lines, start=1):
         try:
             data = json.loads(line)
         except ValueError as error:
             if number == len(lines) and not rest:  # after a power cut the newline can be there and the line not
-                notes.append(_torn(number, line))
+                recorded.notes.append(_torn(number, line))
                 break
             raise EpisodeError(f"{file}, line {number}: {error}") from error
         try:
-            steps.append(step_from_json(data, folder))
+            recorded.steps.append(step_from_json(data, folder))
         except ValueError as error:
             raise EpisodeError(f"{file}, line {number}: {error}") from error
-    return steps, notes
+        recorded.screens[data["screen"]["sha256"]] = data["screen"]["file"]
+    return recorded
 
 
 def _torn(number: int, line: bytes) -> str:

@@ -8,15 +8,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from actions.geometry import Geometry
-from actions.space import Prediction
+from actions.space import Action, Prediction
 from actions.wire import action_from_json, action_to_json
 from agent.capture import Screenshot
 from agent.computers.base import Outcome
+from agent.endings import performable
 
 _SCREEN_FILE = re.compile(r"screens/[0-9]{4,9}\.png")
+
+
+class Fate(NamedTuple):
+    """An action and what became of it."""
+
+    action: Action
+    note: str
+    performed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,14 @@ class Step:
     notes: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     trace: Mapping[str, Any] = field(default_factory=dict)
+
+    def fates(self) -> tuple[Fate, ...]:
+        """What became of each action, in order: those that were done, those that were not, and how the model ended the task."""
+        asked = performable(self.prediction.actions)
+        done = [Fate(outcome.action, outcome.note, True) for outcome in self.outcomes]
+        dropped = [Fate(action, "not performed", False) for action in asked[len(done) :]]
+        endings = [Fate(action, "", True) for action in self.prediction.actions[len(asked) :]]
+        return (*done, *dropped, *endings)
 
 
 class StepDraft:

@@ -52,9 +52,10 @@ def in_words(action: Action) -> str:
 
 
 def shortened(text: str, limit: int = SHOWN) -> str:
-    """`text` on one line, cut where it is too long to read."""
-    line = text.replace("\n", "⏎").replace("\t", "⇥")
-    return line if len(line) <= limit else f"{line[:limit]}… ({len(text):,} characters)"
+    """`text` on one line, cut where it is too long to read, and without the characters by which it could command a terminal."""
+    start = text[:limit].replace("\n", "⏎").replace("\t", "⇥")
+    line = "".join(char if char.isprintable() else "�" for char in start)
+    return line if len(text) <= limit else f"{line}… ({len(text):,} characters)"
 
 
 def _keyboard(action: TypeText | Hotkey | KeyDown | KeyUp) -> str:

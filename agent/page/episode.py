@@ -119,12 +119,7 @@ def _turn(name: str, position: int, arrow: str, exists: bool) -> str:
 
 
 def _actions(step: Step) -> str:
-    """What was decided, each with what became of it."""
-    done = [(outcome.action, outcome.note, True) for outcome in step.outcomes]
-    asked = performable(step.prediction.actions)
-    dropped = [(action, "not performed", False) for action in asked[len(done) :]]
-    endings = [(action, "", True) for action in step.prediction.actions[len(asked) :]]
-    rows = [_action(in_words(action), note, performed) for action, note, performed in (*done, *dropped, *endings)]
+    rows = [_action(in_words(fate.action), fate.note, fate.performed) for fate in step.fates()]
     return element("ol", *rows, class_="actions") if rows else ""
 
 
