@@ -64,7 +64,7 @@ class CheckBoxes:
     @property
     def shuffled(self) -> bool:
         """Whether the page lists what it wants in any order, rather than from top to bottom."""
-        return self.task == "click-checkboxes-large"
+        return self.task in ("click-checkboxes-large", "click-checkboxes-transfer")
 
     def _some_more(self, boxes: list[tuple[str, Element]], rng: random.Random) -> list[str]:
         """Labels to be checked next: where the order is the page's, most often those after what is checked."""
@@ -108,4 +108,9 @@ class ChooseOption:
             yield Question(WORDING.fill(label), (f'choose "{label}"',) if chosen else ())
 
 
-EXPERTS: list[Expert] = [CheckBoxes("click-checkboxes"), CheckBoxes("click-checkboxes-large"), ChooseOption("click-option")]
+EXPERTS: list[Expert] = [
+    CheckBoxes("click-checkboxes"),
+    CheckBoxes("click-checkboxes-large"),
+    CheckBoxes("click-checkboxes-transfer"),
+    ChooseOption("click-option"),
+]

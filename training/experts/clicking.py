@@ -85,6 +85,7 @@ EXPERTS: list[Expert] = [
     ClickNamed("click-test", Wording("Click the button."), 'click "Click Me!"'.format, _the_button),
     ClickNamed("click-test-2", Wording("Click button {}."), 'click "{}"'.format, _buttons),
     ClickNamed("click-button", Wording('Click on the "{}" button.'), 'click "{}"'.format, _buttons),
+    ClickNamed("unicode-test", Wording('Click on the "{}" button.'), 'click "{}"'.format, _buttons),
     ClickNamed("click-color", Wording("Click on the {} colored box."), "click the {} box".format, _color_boxes),
     ClickNamed("click-tab", Wording("Click on {}."), 'click the tab "{}"'.format, _tabs),
     ClickNamed("click-dialog", Wording('Close the dialog box by clicking the "x".'), "close the dialog".format, _the_cross),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.experts import choosing, clicking, dragging, filling, forms, lists, sections, sequences, values
+from training.experts import choosing, clicking, dragging, filling, forms, lists, sections, sequences, shapes, sums, values
 from training.experts.base import Expert
 
 _LISTS: list[list[Expert]] = [
@@ -14,6 +14,8 @@ _LISTS: list[list[Expert]] = [
     lists.EXPERTS,
     sections.EXPERTS,
     sequences.EXPERTS,
+    shapes.EXPERTS,
+    sums.EXPERTS,
     values.EXPERTS,
 ]
 EXPERTS: dict[str, Expert] = {expert.task: expert for experts in _LISTS for expert in experts}

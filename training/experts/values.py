@@ -72,9 +72,10 @@ class UseSpinner:
             yield Question(self.wording.fill(str(wanted)), self._done(shown, wanted))
 
     def _done(self, shown: int, wanted: int) -> tuple[str, ...]:
-        """The clicks that came from 0 to the number that is shown; what is wanted must not lie before it."""
-        way = "up" if shown > 0 else "down"
-        step = 1 if shown > 0 else -1
+        """The clicks that came from 0 to the number that is shown; none are told when they would have gone too far."""
+        way, step = ("up", 1) if shown > 0 else ("down", -1)
+        if (wanted - shown) * step < 0:
+            return ()
         return tuple(f'from "{number}" to "{wanted}": click the {way} arrow' for number in range(0, shown, step))
 
 
