@@ -10,6 +10,7 @@ from typing import Any
 
 from inference.engines.base import ChatRequest, ImageSource, Message
 
+SSE_FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})  # the empty one: blank lines, and comments that keep a connection alive
 LONGEST_MESSAGE = 500  # characters of a server's own words that go into an error
 
 
@@ -49,19 +50,39 @@ def chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
 
 
 def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
-    """The events in the lines of an answer, up to its `[DONE]`. An answer that was not streamed is one event.
+    """The events in the lines of a streamed answer, up to its `[DONE]`.
 
     Raises:
         WireError: a line is not an event of the chat API.
     """
     for line in lines:
         field, _, value = line.strip().partition(b":")
+        if field not in SSE_FIELDS:
+            raise WireError(f"no event: {_short(line)}")
         if field == b"data" and value.strip() == b"[DONE]":
             return
         if field == b"data":
-            yield _event(_json(value))
-        elif line.lstrip().startswith(b"{"):
-            yield _event(_json(line))
+            yield read_event(value)
+
+
+def read_event(text: bytes) -> Event:
+    """One event; the whole answer of a server that does not stream is one, too.
+
+    Raises:
+        WireError: the text is not an event of the chat API.
+    """
+    data = _json(text)
+    if data.get("error"):
+        error = data["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        return Event(error=server_message(text), code=code if isinstance(code, int) else None)
+    choices, usage = data.get("choices"), data.get("usage")
+    if not isinstance(choices, list) or not (usage is None or isinstance(usage, dict)):
+        raise WireError(f"no event of a chat answer: {_short(text)}")
+    choice = choices[0] if choices and isinstance(choices[0], dict) else {}
+    said = choice.get("delta") or choice.get("message") or {}
+    words = said.get("content") if isinstance(said, dict) else None
+    return Event(text=words if isinstance(words, str) else "", finish_reason=choice.get("finish_reason"), usage=usage)
 
 
 def read_model_ids(body: bytes) -> tuple[str, ...]:
@@ -80,7 +101,7 @@ def server_message(body: bytes) -> str:
     """What a server says is wrong, from the several places where servers put it."""
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _short(body)
     for key in ("error", "message", "detail"):
         if isinstance(data, dict) and key in data:
@@ -98,24 +119,10 @@ def _picture(source: ImageSource) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + b64encode(source.png).decode("ascii")}}
 
 
-def _event(data: dict[str, Any]) -> Event:
-    if data.get("error"):
-        error = data["error"]
-        code = error.get("code") if isinstance(error, dict) else None
-        return Event(error=server_message(json.dumps(data).encode()), code=code if isinstance(code, int) else None)
-    choices, usage = data.get("choices"), data.get("usage")
-    if not isinstance(choices, list) or not (usage is None or isinstance(usage, dict)):
-        raise WireError(f"no event of a chat answer: {_short(json.dumps(data, ensure_ascii=False))}")
-    choice = choices[0] if choices and isinstance(choices[0], dict) else {}
-    said = choice.get("delta") or choice.get("message") or {}
-    text = said.get("content") if isinstance(said, dict) else None
-    return Event(text=text if isinstance(text, str) else "", finish_reason=choice.get("finish_reason"), usage=usage)
-
-
 def _json(text: bytes) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for brackets thousands deep
         raise WireError(f"no JSON: {_short(text)}") from error
     if not isinstance(data, dict):
         raise WireError(f"no JSON object: {_short(text)}")

@@ -27,7 +27,7 @@ def engine_names() -> tuple[str, ...]:
     return (*ENGINES, *(point.name for point in _others() if point.name not in ENGINES))
 
 
-def open_engine(name: str, **options: object) -> Engine:
+def open_engine(name: str, /, **options: object) -> Engine:
     """The engine called `name`, started with `options`.
 
     Raises:

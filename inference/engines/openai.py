@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from inference.engines.base import ChatRequest, EngineError, Reply
-from inference.openai_wire import Event, WireError, chat_body, read_events, read_model_ids, server_message
+from inference.openai_wire import Event, WireError, chat_body, read_event, read_events, read_model_ids, server_message
 
 if TYPE_CHECKING:
     import httpx
@@ -76,9 +77,14 @@ class OpenAIEngine:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            verify=_tls(self._url),
             trust_env=not _is_loopback(self._url),  # a proxy cannot reach this machine's own servers
         )
-        self.name = model or self._try(self._first_model)
+        try:
+            self.name = model or self._try(self._first_model)
+        except EngineError:
+            self.close()
+            raise
 
     def chat(self, request: ChatRequest) -> Reply:
         """The whole answer. A server that dies in the middle of it is asked again: nothing of it was used yet."""
@@ -131,7 +137,8 @@ class OpenAIEngine:
             self._client.stream("POST", f"{self._url}/chat/completions", json=chat_body(request, self.name)) as response,
         ):
             self._check(response)
-            for event in read_events(_lines(response.iter_bytes())):
+            streamed = "json" not in response.headers.get("content-type", "")
+            for event in read_events(_lines(response.iter_bytes())) if streamed else [read_event(response.read())]:
                 if event.error is not None:
                     raise self._refusal(event.code or 500, event.error)
                 yield event
@@ -233,6 +240,11 @@ def _checked_url(base_url: str) -> str:
         raise ValueError(f"base_url is {base_url!r}: it must be the URL of a server, such as {DEFAULT_BASE_URL}")
     path = parts.path.rstrip("/") or "/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _tls(url: str) -> ssl.SSLContext | bool:
+    """Without TLS there is nothing to verify, and the authorities' certificates, slow to load, are left out: none is trusted."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http:") else True
 
 
 def _is_loopback(url: str) -> bool:
