@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from actions.space import Hotkey, TypeText
+from actions.space import Click, Hotkey, Scroll, TypeText
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
 from training.experts.steps import click_button
@@ -15,6 +15,7 @@ from training.experts.words import word_list
 FOCUS_LIST = "focus the list"
 BACK_TO_LIST = "go back to the list"
 NEXT_IN_LIST = "next in the list"
+SCROLL_DOWN, SCROLL_UP = "scroll the list down", "scroll the list up"
 OTHER_CHOICES = 8  # instructions made up for each page
 
 
@@ -48,4 +49,51 @@ class ChooseList:
         return page.first("select", id="options")
 
 
-EXPERTS: list[Expert] = [ChooseList()]
+class ClickScrollList:
+    """One or two entries of a list that shows some of its entries at a time: click the first, add the second with Ctrl, submit.
+
+    The history tells what was chosen where scrolling has hidden it.
+    """
+
+    task = "click-scroll-list"
+    wording = Wording("Select {} from the scroll list and click Submit.")
+
+    def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
+        wanted = self.wording.read(instruction)[0].split(", ")
+        shown = {option.text: option for option in page.all("option", hit=True)}
+        chosen = [name for name in wanted if (shown[name].selected if name in shown else _said(name, history))]
+        wrong = [option for name, option in shown.items() if option.selected and name not in wanted]
+        if len(chosen) == len(wanted) and not wrong:
+            return click_button(page, "Submit")
+        start = not chosen or bool(wrong)
+        name = wanted[0] if start else next(name for name in wanted if name not in chosen)
+        if name not in shown:
+            return self._scroll(page, history)
+        if start:
+            return Decision(f'choose "{name}"', Click(point=shown[name].point))
+        return Decision(f'add "{name}"', Click(point=shown[name].point, modifiers=("ctrl",)))
+
+    def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
+        """What is chosen among what shows, with and without one more entry."""
+        shown = page.all("option", hit=True)
+        held = [option.text for option in shown if option.selected]
+        done = tuple(f'{"add" if place else "choose"} "{name}"' for place, name in enumerate(held))
+        if held:
+            yield Question(self.wording.fill(", ".join(held)), done)
+        others = [option.text for option in shown if not option.selected]
+        for name in rng.sample(others, min(len(others), OTHER_CHOICES) if len(held) < 2 else 0):
+            yield Question(self.wording.fill(", ".join([*held, name])), done)
+
+    def _scroll(self, page: Page, history: Sequence[str]) -> Decision:
+        """Down at first, then the other way each time."""
+        scrolls = [thought for thought in history if thought in (SCROLL_DOWN, SCROLL_UP)]
+        down = not scrolls or scrolls[-1] == SCROLL_UP
+        point = page.first("select").point
+        return Decision(SCROLL_DOWN if down else SCROLL_UP, Scroll(point=point, dy=-5 if down else 5))
+
+
+def _said(name: str, history: Sequence[str]) -> bool:
+    return f'choose "{name}"' in history or f'add "{name}"' in history
+
+
+EXPERTS: list[Expert] = [ChooseList(), ClickScrollList()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.experts import choosing, clicking, dragging, filling, forms, lists, sections, sequences, shapes, sums, values
+from training.experts import choosing, clicking, dragging, filling, forms, lists, menus, sections, sequences, shapes, sums, values
 from training.experts.base import Expert
 
 _LISTS: list[list[Expert]] = [
@@ -12,6 +12,7 @@ _LISTS: list[list[Expert]] = [
     filling.EXPERTS,
     forms.EXPERTS,
     lists.EXPERTS,
+    menus.EXPERTS,
     sections.EXPERTS,
     sequences.EXPERTS,
     shapes.EXPERTS,
