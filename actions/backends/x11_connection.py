@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,10 +26,21 @@ def open_display(name: str | None) -> Display:
     try:
         display = Display(name)
     except LOST as err:
-        raise DisplayGone(f"cannot connect to the display {name or '$DISPLAY'}: {err}") from err
+        _close_sockets_of(err)
+        raise DisplayGone(f"cannot connect to the display {name or os.environ.get('DISPLAY', '')}: {err}") from err
     # The default handler prints to stderr; what may fail (a window that is just gone) is checked by those who ask.
     display.set_error_handler(lambda *_: None)
     return display
+
+
+def _close_sockets_of(err: BaseException) -> None:
+    """Close what python-xlib leaves open when it cannot connect: its sockets, kept alive by the frames of the error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        cause: BaseException | None = err
+        while cause is not None:
+            traceback.clear_frames(cause.__traceback__)
+            cause = cause.__context__
 
 
 class Connection:

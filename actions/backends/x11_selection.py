@@ -44,6 +44,7 @@ class SelectionServer:
     """
 
     def __init__(self, display_name: str) -> None:
+        self._name = display_name
         self._display = open_display(display_name)
         self._window = self._display.screen().root.create_window(-1, -1, 1, 1, 0, X.CopyFromParent)
         atom = self._display.intern_atom
@@ -76,6 +77,7 @@ class SelectionServer:
             self._closed = True
             os.write(self._wake_write, b"x")
             self._thread.join(_ANSWER_SECONDS)
+            os.close(self._wake_read)
             os.close(self._wake_write)
 
     def _call(self, work: Callable[[], T]) -> T:
@@ -86,7 +88,7 @@ class SelectionServer:
             try:
                 answer.set_result(work())
             except LOST as err:
-                answer.set_exception(DisplayGone(f"the display went away while pasting: {err}"))
+                answer.set_exception(DisplayGone(f"the display {self._name} went away while pasting: {err}"))
                 raise
 
         self._commands.put(run)
@@ -97,7 +99,7 @@ class SelectionServer:
                 return answer.result(timeout=0.1)
         if answer.done():
             return answer.result()
-        raise DisplayGone("the display does not serve selections any more")
+        raise DisplayGone(f"the display {self._name} does not answer: nothing can be pasted")
 
     def _serve(self) -> None:
         with suppress(*LOST):  # the display died: `_call` says so
@@ -111,7 +113,6 @@ class SelectionServer:
                 if self._wake_read in readable:
                     os.read(self._wake_read, 4096)
             self._display.close()
-        os.close(self._wake_read)
 
     def _handle_events(self) -> event.SelectionNotify | None:
         """Answer whatever came in; returns the last reply to a question of our own."""
