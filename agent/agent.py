@@ -79,7 +79,7 @@ class Agent:
         except RunEnded as end:
             self._end(episode, end)
         except KeyboardInterrupt:
-            self._end(episode, Stopped("interrupted from the keyboard"))
+            self._end(episode, Stopped("stopped by the kill switch" if self.stop.is_set() else "interrupted from the keyboard"))
         except BaseException as error:  # a fault of ours or of a plug-in: the episode says so, and the caller hears of it
             episode.end("crashed", 1, f"{type(error).__name__}: {error}")
             raise
