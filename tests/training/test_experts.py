@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from training.experts.registry import EXPERTS, get_expert
 from training.experts.wording import Wording
 
 PAGES = Path(__file__).parent / "pages"
-CASES = [  # stored page, task, instruction, thought, id or text of what is clicked or typed
+CASES = [  # stored page, task, instruction, thought, id or text of what is clicked (None: it is typed)
     ("covered", "click-test-2", "Click button ONE.", 'click "ONE"', "ONE"),
     ("buttons", "click-button", 'Click on the "Yes" button.', 'click "Yes"', "Yes"),
     ("colors", "click-color", "Click on the white colored box.", "click the white box", "white"),
@@ -60,11 +61,12 @@ def under(page: Page, decision: Decision) -> list[str]:
     return [name for e in hit for name in (e.id, e.text, e.attributes.get("data-color", ""))]
 
 
-def with_field(page: Page, field: str, **changes: object) -> Page:
+def with_field(page: Page, field: str, **changes: Any) -> Page:
     """The page with one element changed, which alone may hold the focus."""
 
     def changed(element: Element) -> Element:
-        return replace(element, **{"focused": False, **(changes if element.id == field else {})})
+        values: dict[str, Any] = {"focused": False, **(changes if element.id == field else {})}
+        return replace(element, **values)
 
     return replace(page, elements=tuple(changed(element) for element in page.elements))
 
@@ -101,7 +103,7 @@ def test_a_half_covered_button_is_clicked_where_it_can_be_seen() -> None:
         ("password", {"value": "Yu4g", "focused": True}, "select all the text"),
     ],
 )
-def test_a_form_is_filled_from_any_state(field: str, changes: dict[str, object], thought: str) -> None:
+def test_a_form_is_filled_from_any_state(field: str, changes: dict[str, Any], thought: str) -> None:
     page = with_field(stored_page("login"), field, **changes)
     decision = get_expert("login-user").decide(LOGIN.fill("briana", "Yu4gx"), page, ())
     assert decision.thought == thought
