@@ -42,11 +42,11 @@ class EnterText2:
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
         element = self._element(page)
         done = fill_history(element, self.field)
-        if element.value:
-            yield Question(self._instruction(element.value), done)
-        if not element.value or rng.random() < MISTAKE:
-            for _ in range(1 if element.value else OTHER_TEXTS):
-                yield Question(self._instruction(self._some_text(rng)), done)
+        asked = [element.value] if element.value else [self._some_text(rng) for _ in range(OTHER_TEXTS)]
+        if element.value and rng.random() < MISTAKE:
+            asked.append(self._some_text(rng))
+        for text in dict.fromkeys(asked):
+            yield Question(self._instruction(text), done)
 
     def _element(self, page: Page) -> Element:
         return page.first("input", id="tt")

@@ -42,8 +42,10 @@ class ChooseList:
         options = self._options(page)
         focused = (FOCUS_LIST,) if options.focused else ()
         yield Question(self.wording.fill(options.value), (FOCUS_LIST, f'choose "{options.value}"') if options.focused else ())
-        for _ in range(OTHER_CHOICES):
-            yield Question(self.wording.fill(rng.choice(word_list(rng.choice(("PEOPLE_NAMES", "COUNTRIES"))))), focused)
+        names = [rng.choice(word_list(rng.choice(("PEOPLE_NAMES", "COUNTRIES")))) for _ in range(OTHER_CHOICES)]
+        for name in dict.fromkeys(names):
+            if name != options.value:
+                yield Question(self.wording.fill(name), focused)
 
     def _options(self, page: Page) -> Element:
         return page.first("select", id="options")

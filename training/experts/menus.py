@@ -45,6 +45,9 @@ class UseAutocomplete:
         return Decision(NEXT_SUGGESTION if items else OPEN_SUGGESTIONS, Hotkey(keys=("down",)))
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
+        return iter(dict.fromkeys(self._some_questions(page, rng)))
+
+    def _some_questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
         field, items = page.first("input", id="tags"), [item.text for item in _items(page)]
         done = fill_history(field, FIELD)
         if items:

@@ -93,8 +93,7 @@ class FindLink:
         for text in rng.sample(here, min(len(here), LINKS_HERE)):
             yield Question(self.wording.fill(text), done)
         if len(self.parts(page)) > 1:
-            elsewhere = [word for word in rng.sample(word_list("lorem_words"), LINKS_ELSEWHERE) if word not in here]
-            for word in elsewhere:
+            for word in sorted({*rng.sample(word_list("lorem_words"), LINKS_ELSEWHERE)} - {*here}):
                 yield Question(self.wording.fill(word), done)
 
     def _open_next(self, page: Page) -> Decision:

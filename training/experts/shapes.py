@@ -63,8 +63,9 @@ class ClickShape:
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
         found = figures(page)
-        for _ in range(OTHER_FIGURES if found else 0):
-            yield Question(self.wording.fill(self._describe(rng.choice(found), rng)))
+        described = [self._describe(rng.choice(found), rng) for _ in range(OTHER_FIGURES if found else 0)]
+        for words in dict.fromkeys(described):
+            yield Question(self.wording.fill(words))
 
     def _describe(self, figure: Figure, rng: random.Random) -> str:
         """Leaves out as much as the page does."""
