@@ -24,6 +24,7 @@ PROBE_SECONDS = 0.3
 DEBIAN_PACKAGES = {"Xvfb": "xvfb"}  # where the package is not called as the program is
 
 # Reads the process groups of a desktop from its owner, one a line. When the owner dies, the pipe ends, and so do they.
+# `kill -TERM -- -GROUP` is an error in dash, which is `sh` on Debian; `kill -s TERM -- -GROUP` works everywhere.
 # A death signal (prctl) would not do: it comes when the *thread* that started a program ends, and skips grandchildren.
 KEEPER = """
 trap '' INT TERM HUP
@@ -31,7 +32,7 @@ while read -r group; do
     [ "$group" = leave ] && exit
     groups="$groups -$group"
 done
-[ -z "$groups" ] || { kill -TERM -- $groups; sleep 1; kill -KILL -- $groups; } 2>/dev/null
+[ -z "$groups" ] || { kill -s TERM -- $groups; sleep 1; kill -s KILL -- $groups; } 2>/dev/null
 """
 
 
