@@ -206,8 +206,16 @@ def hands_empty(computer: Computer) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(DisplayLost):  # a display that is gone holds nothing
-            computer.release_all()
+        try:
+            _let_go(computer)
+        except KeyboardInterrupt:  # impatient fingers must not leave a key down
+            _let_go(computer)
+            raise
+
+
+def _let_go(computer: Computer) -> None:
+    with suppress(DisplayLost):  # a display that is gone holds nothing
+        computer.release_all()
 
 
 def _deftly_version() -> str:

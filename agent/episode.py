@@ -194,7 +194,9 @@ def list_episodes(root: str | os.PathLike[str]) -> list[Path]:
 
 def _new_folder(root: Path, task: str) -> Path:
     words = re.sub(r"[^a-z0-9]+", "-", task.lower())[:40].strip("-") or "task"
-    path = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{words}-{secrets.token_hex(2)}"
+    now = time.time()
+    moment = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}.{int(now * 1000) % 1000:03d}"
+    path = root / f"{moment}-{words}-{secrets.token_hex(3)}"
     path.mkdir(parents=True)
     return path
 

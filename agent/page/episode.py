@@ -46,6 +46,11 @@ def status_of(episode: Episode) -> str:
     return episode.ended.status if episode.ended else "unfinished"
 
 
+def name_of(episode: Episode) -> str:
+    """The name of its task in a suite, where it comes from one; `meta` keeps it under a key such as `miniwob_task`."""
+    return next((str(value) for key, value in episode.meta.items() if key.endswith("_task")), "")
+
+
 def badges(episode: Episode) -> str:
     """How it ended, its reward, and how much it took, as small labels."""
     labels = [element("span", text(status_of(episode).replace("_", " ")), class_=f"badge status {tone_of(episode)}")]
@@ -79,7 +84,8 @@ def _heading(episode: Episode, alone: bool) -> str:
     back = "" if alone else element("a", "← all episodes", href="#index", class_="back")
     message = episode.ended.message if episode.ended else "It was not ended: it still runs, or its process was killed."
     notes = [element("p", text(note), class_="note") for note in episode.notes]
-    title = element("h1", text(episode.task, 2000))
+    kicker = element("small", text(name_of(episode), 100), class_="kicker") if name_of(episode) else ""
+    title = kicker + element("h1", text(episode.task, 2000))
     return element(
         "header", back, title, element("p", badges(episode), class_="badges"), element("p", text(message, 2000), class_="end"), *notes
     )
@@ -104,6 +110,10 @@ def _panel(step: Step, name: str, position: int, count: int) -> str:
     parts.append(_actions(step))
     if said.error is not None:
         parts.append(element("p", text(f"This answer could not be read: {said.error}", 2000), class_="note bad"))
+    if "asked_again" in step.trace:
+        parts.append(
+            element("p", text(f"Asked again, since the first answer could not be read: {step.trace['asked_again']}", 2000), class_="note")
+        )
     parts += [element("p", text(words), class_="note") for words in (step.feedback, *step.notes) if words]
     parts.append(_timing(step.timing))
     parts.append(_trace(step.trace))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.episode import Episode
-from agent.page.episode import badges, seconds_in_words, tone_of
+from agent.page.episode import badges, name_of, seconds_in_words, tone_of
 from agent.page.markup import element, text
 from agent.page.screens import Screens
 
@@ -40,7 +40,6 @@ def _card(episode: Episode, number: int, screens: Screens) -> str:
         picture = screens.show(seen, label="the last screen")
     else:
         picture = element("p", "no step was recorded", class_="empty")
-    name = episode.meta.get("miniwob") or episode.meta.get("name")
-    kicker = element("small", text(name, 100)) if name else ""
+    kicker = element("small", text(name_of(episode), 100)) if name_of(episode) else ""
     words = element("div", kicker, element("h2", text(episode.task, 300)), element("p", badges(episode), class_="badges"), class_="words")
     return element("a", element("div", picture, class_="cover"), words, href=f"#e{number}", class_=f"card {tone_of(episode)}")

@@ -296,3 +296,19 @@ def test_points_are_read_in_the_space_of_the_family(make_agent: MakeAgent) -> No
     episode = make_agent(["Action: click(point='<point>168 126</point>')", FINISHED]).run("x")
     (click,) = episode.steps[0].prediction.actions
     assert isinstance(click, Click) and click.point == Point(0.5, 0.5)
+
+
+def test_a_second_ctrl_c_while_letting_go_leaves_nothing_held(make_agent: MakeAgent, make_step: MakeStep) -> None:
+    class Impatient(Hands):
+        let_go = 0
+
+        def release_all(self) -> None:
+            super().release_all()
+            if self.releases == 2:
+                raise KeyboardInterrupt
+            self.let_go += 1
+
+    hands = Impatient([make_step(0)])
+    episode = make_agent([FINISHED], hands).run("x")
+    assert hands.let_go == 2
+    assert episode.ended is not None and episode.ended.exit_code == 130
