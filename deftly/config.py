@@ -17,7 +17,7 @@ from deftly.errors import UsageError
 
 CONFIG_FILE = Path("deftly.toml")
 PREFIX = "DEFTLY_"
-NOT_OPTIONS = frozenset({"DEFTLY_DEBUG", "DEFTLY_PYTHON"})  # read elsewhere: by the command line itself, by the set-up
+NOT_OPTIONS = frozenset({"DEFTLY_DEBUG", "DEFTLY_API_KEY", "DEFTLY_THREADS", "DEFTLY_PYTHON"})  # read where they are used
 
 Reader = Callable[[object], object]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from actions.space import Action
-from actions.wire import action_to_json
 from agent.agent import Observer
 from agent.episode import Episode
 from agent.step import Step
+from agent.words import in_words
 
 _DOING = {"look": "looking", "decide": "deciding", "approve": "asking", "act": "acting"}
 _ENDED = {0: "green", 3: "yellow", 4: "yellow", 5: "cyan", 130: "yellow"}
@@ -60,7 +56,7 @@ def step_lines(step: Step) -> list[Text]:
     done = [outcome.action for outcome in step.outcomes]
     for number, action in enumerate(step.prediction.actions):
         performed = done[number] if number < len(done) else action
-        lines.append(Text(f"      → {in_words(performed)}", "cyan"))
+        lines.append(Text(f"      → {shown(in_words(performed))}", "cyan"))
     notes = [outcome.note for outcome in step.outcomes if outcome.note]
     lines += [Text(f"      {shown(note)}", "dim") for note in (*notes, *step.notes, *step.feedback.splitlines())]
     return lines
@@ -69,22 +65,6 @@ def step_lines(step: Step) -> list[Text]:
 def end_line(status: str, exit_code: int, message: str) -> Text:
     """How a run ended."""
     return Text.assemble((f"{status.replace('_', ' ')}: ", f"bold {_ENDED.get(exit_code, 'red')}"), shown(message))
-
-
-def in_words(action: Action) -> str:
-    """`action` on one line, without what goes without saying."""
-    data = action_to_json(action)
-    kind = str(data.pop("type"))
-    told = [f"{key}={_value(value)}" for key, value in data.items() if value not in (None, [], "left", 0) and (key, value) != ("count", 1)]
-    return shown(" ".join([kind, *told]))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(part, float | int) for part in value):
-        return "(" + ", ".join(f"{part:.3f}" for part in value) + ")"
-    if isinstance(value, list) and all(isinstance(part, list) for part in value):
-        return "→".join(map(_value, value))
-    return json.dumps(value, ensure_ascii=False)
 
 
 def shown(text: str) -> str:

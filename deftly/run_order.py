@@ -19,7 +19,7 @@ MODES = ("auto", "confirm", "dry-run")
 OPTIONS = (
     Option(name="engine", read=text, default="transformers", metavar="NAME", help="who runs the model: transformers, openai or scripted"),
     Option(name="model", read=text, metavar="PATH", help="a folder, or the server's name for it (default: deftly-tiny)"),
-    Option(name="base-url", read=text, metavar="URL", help="address of an OpenAI-compatible server, such as http://localhost:8000/v1"),
+    Option(name="base-url", read=text, metavar="URL", help="OpenAI-compatible server (default: http://localhost:8000/v1)"),
     Option(name="family", read=text, metavar="NAME", help="model family: prompt, coordinates, dialect; a name or a .yaml file"),
     Option(name="script", read=path, metavar="FILE", help="replies of the scripted engine, one JSON string a line"),
     Option(name="mode", read=one_of(*MODES), default="auto", metavar="MODE", help="auto, confirm (ask first) or dry-run (touch nothing)"),

@@ -59,10 +59,11 @@ def open_workplace(where: Where) -> Iterator[Workplace]:
     from actions.geometry import Size
     from agent.computers.desktop import DesktopComputer
     from agent.computers.virtual import VirtualDesktop
+    from agent.kill_switch import KillSwitch
 
     match where:
         case LocalDesktop():
-            with _closing(DesktopComputer()) as computer:
+            with KillSwitch() as switch, _closing(DesktopComputer(stop=switch.stop)) as computer:
                 yield Workplace(computer=computer)
         case Virtual():
             with VirtualDesktop(Size(where.width, where.height)) as desktop:
@@ -116,6 +117,7 @@ def read_family(order: RunOrder) -> Family:
     if order.family:
         return load_family(order.family)
     if order.engine == "openai" or order.model:
+        engine_options(order)  # a wrong folder or a missing address is the first thing to mend
         raise UsageError(
             f"which family does the model belong to? Give --family NAME: known are {', '.join(family_names())}, or a .yaml file"
         )
@@ -140,8 +142,6 @@ def engine_options(order: RunOrder) -> dict[str, Any]:
             if order.script is None:
                 raise UsageError("--engine scripted needs --script FILE: its replies, one JSON string a line")
             return {"replies": read_script(order.script)}
-        case "openai" if not order.base_url:
-            raise UsageError("--engine openai needs --base-url URL, such as http://localhost:8000/v1")
     return {key: value for key, value in (("model", order.model), ("base_url", order.base_url)) if value}
 
 
@@ -170,6 +170,7 @@ def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> Mod
 
     Raises:
         ModelUnreachable: the engine cannot start.
+        UsageError: there is no such engine, or it cannot use its options.
     """
     from agent.endings import ModelUnreachable
     from agent.policy import ModelPolicy
@@ -180,3 +181,5 @@ def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> Mod
         return ModelPolicy(open_engine(order.engine, **options), family)
     except EngineError as error:
         raise ModelUnreachable(str(error)) from error
+    except ValueError as error:  # an option that the engine cannot use, such as an address that is none
+        raise UsageError(str(error)) from error

@@ -149,7 +149,7 @@ def install_torch() -> None:
     say("installing torch for the CPU (there is no NVIDIA GPU here)")
     pip_install("uv")
     uv = [venv_python(), "-m", "uv", "pip", "install", "-q", "--python", venv_python(), "--torch-backend=cpu", requirement]
-    if run(uv) != 0:
+    if run(uv, quiet=True) != 0:
         say("uv could not bring a CPU build of torch; pip will bring its own choice, which is larger")
 
 

@@ -36,7 +36,7 @@ def run_command(argv: list[str]) -> int:
     if order.page and result.episode:
         from agent.page import write_page
 
-        write_page(result.episode, order.page)
+        write_page([result.episode], order.page)
     _print_json(order, result) if order.as_json else _print_end(order, result)
     return result.exit_code
 
@@ -58,8 +58,7 @@ def _run(order: RunOrder) -> Result:
     from deftly.workplace import check_where, engine_options, open_policy, open_workplace, read_family
 
     check_where(order.where)
-    options = engine_options(order)
-    family = read_family(order)
+    family, options = read_family(order), engine_options(order)
     try:
         policy = open_policy(order, family, options)
         try:
