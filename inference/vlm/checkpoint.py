@@ -46,7 +46,7 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             _check_type(folder, config.model_type)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -139,7 +139,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars, and no advice to people who write models; errors still come as exceptions."""
     from transformers.utils import logging as hub_logging
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from inference.engines.base import Message
+from inference.vlm.checkpoint import quiet
 
 PATCH, MERGE = 16, 2
 MIN_PIXELS, MAX_PIXELS = 96 * 96, 320 * 320
@@ -62,13 +67,14 @@ def build_tiny(folder: Path, *, seed: int = 0) -> Path:
     model = Qwen2_5_VLForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_picture_settings(), indent=1))
     return folder
 
 
-def _tokenizer():  # type: ignore[no-untyped-def]
+def _tokenizer() -> Any:
     """Every byte is a token, and some pairs of letters are."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -99,3 +105,38 @@ def _picture_settings() -> dict[str, object]:
         "image_mean": [0.48145466, 0.4578275, 0.40821073],
         "image_std": [0.26862954, 0.26130258, 0.27577711],
     }
+
+
+class Reference:
+    """transformers' own path: its image processor, its position rule, its `generate`."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
+        with quiet():
+            self.model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="float32").eval()
+
+    def inputs(self, messages: Sequence[Message]) -> dict[str, Any]:
+        """What the model's own processor class would make of `messages`; the class itself cannot be loaded without torchvision."""
+        import torch
+
+        chat = [
+            {"role": m.role, "content": [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image"} for p in m.content]}
+            for m in messages
+        ]
+        text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        pictures = [part.rgb for message in messages for part in message.content if not isinstance(part, str)]
+        seen = dict(self.processor(images=pictures, return_tensors="pt")) if pictures else {}
+        for grid in seen.get("image_grid_thw", []):
+            text = text.replace("<|image_pad|>", "<|hole|>" * int(grid.prod() // MERGE**2), 1)
+        ids = self.tokenizer(text.replace("<|hole|>", "<|image_pad|>"), return_tensors="pt")["input_ids"]
+        return {"input_ids": ids, "mm_token_type_ids": (ids == self.model.config.image_token_id).to(torch.int32), **seen}
+
+    def generate(self, messages: Sequence[Message], max_tokens: int) -> str:
+        """The greedy answer."""
+        inputs = self.inputs(messages)
+        answer = self.model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        return str(self.tokenizer.decode(answer, skip_special_tokens=True))

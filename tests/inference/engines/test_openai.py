@@ -169,9 +169,9 @@ def test_a_passing_fault_is_tried_again_and_half_an_answer_is_never_given(fault:
 
 
 def test_tries_are_bounded_and_the_error_says_how_many_there_were() -> None:
-    with serving(refuses(503, {"message": "model is loading"})) as server:
-        with pytest.raises(EngineError, match=r"answered 503: model is loading: see its log \(tried 3 times\)") as caught:
-            connect(server, num_tries=3).chat(REQUEST)
+    tried = r"answered 503: model is loading: see its log \(tried 3 times\)"
+    with serving(refuses(503, {"message": "model is loading"})) as server, pytest.raises(EngineError, match=tried) as caught:
+        connect(server, num_tries=3).chat(REQUEST)
     assert len(server.asked) == 3
     assert server.base_url in str(caught.value)
 
@@ -195,9 +195,8 @@ def test_the_pause_that_a_server_asks_for_is_kept() -> None:
     ],
 )
 def test_a_refusal_is_not_tried_again_and_says_the_mend(status: int, message: str, mend: str) -> None:
-    with serving(refuses(status, {"object": "error", "message": message})) as server:
-        with pytest.raises(EngineError, match=mend) as caught:
-            connect(server).chat(REQUEST)
+    with serving(refuses(status, {"object": "error", "message": message})) as server, pytest.raises(EngineError, match=mend) as caught:
+        connect(server).chat(REQUEST)
     assert message in str(caught.value)
     assert len(server.asked) == 1
 
@@ -238,7 +237,7 @@ def test_a_stream_that_breaks_after_its_first_piece_is_an_error_and_is_not_begun
     with serving(dies_after("half"), GOOD) as server:
         pieces = connect(server).stream(REQUEST)
         assert next(pieces) == "half"
-        with pytest.raises(EngineError, match="broke the connection|in the middle"):
+        with pytest.raises(EngineError, match=r"broke the connection|in the middle"):
             next(pieces)
     assert len(server.asked) == 1
 
@@ -279,7 +278,7 @@ def test_a_password_in_the_url_does_not_show_in_an_error(dead_url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host/v1", "http://", "/v1"])
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="base_url is .*such as http://127.0.0.1:8000/v1"):
+    with pytest.raises(ValueError, match=r"base_url is .*such as http://127.0.0.1:8000/v1"):
         OpenAIEngine(base_url=url)
 
 

@@ -36,7 +36,7 @@ def test_every_family_that_comes_with_deftly_loads_and_names_a_dialect_that_exis
 def test_the_prompt_of_uitars_shows_every_action_and_fills_in_the_task(name: str) -> None:
     prompt = load_family(name).prompt.user.format(task="Buy milk", history="")
     assert prompt.endswith("## User Instruction\nBuy milk")
-    for action in "click left_double right_single drag hotkey type scroll wait finished call_user".split():
+    for action in ["click", "left_double", "right_single", "drag", "hotkey", "type", "scroll", "wait", "finished", "call_user"]:
         assert f"\n{action}(" in prompt
 
 
@@ -94,5 +94,5 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(FamilyError, match="nowhere.yaml"):
+    with pytest.raises(FamilyError, match=r"nowhere\.yaml"):
         load_family(tmp_path / "nowhere.yaml")
