@@ -26,15 +26,23 @@ class Sum:
         raise NotImplementedError
 
     def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
-        left, sign, right = self.sum(page)
-        result = str(SIGNS[sign](left, right))
+        thought, result = self._solve(page)
         step = fill(page.first("input", id="math-answer"), FIELD, result)
         if step is None:
             return click_button(page, "Submit")
-        return Decision(f'{left} {sign} {right} = "{result}"', step.action) if isinstance(step.action, TypeText) else step
+        return Decision(thought, step.action) if isinstance(step.action, TypeText) else step
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
-        yield Question(self.wording, fill_history(page.first("input", id="math-answer"), FIELD)[:1])
+        field = page.first("input", id="math-answer")
+        thought, result = self._solve(page)
+        done = fill_history(field, FIELD)
+        yield Question(self.wording, (*done[:1], thought) if field.value == result else done)
+
+    def _solve(self, page: Page) -> tuple[str, str]:
+        """The sum with its result, as a thought, and the result."""
+        left, sign, right = self.sum(page)
+        result = str(SIGNS[sign](left, right))
+        return f'{left} {sign} {right} = "{result}"', result
 
 
 class SimpleArithmetic(Sum):

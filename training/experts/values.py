@@ -22,6 +22,11 @@ def _others(wanted_from: Sequence[int], shown: int, rng: random.Random) -> list[
     return list(dict.fromkeys([*near, *(rng.choice(wanted_from) for _ in range(6))]))
 
 
+def _slider_key(distance: int) -> str:
+    """The key that brings a slider nearer to what is `distance` away."""
+    return ("page_" if abs(distance) >= LEAST_FOR_PAGE_KEY else "") + ("up" if distance > 0 else "down")
+
+
 class UseSlider:
     """A slider whose range the page does not show: focus its handle, then page keys while far off and arrow keys when near.
 
@@ -39,14 +44,21 @@ class UseSlider:
         handle = self._handle(page)
         if not handle.focused:
             return Decision("focus the slider", Click(point=handle.point))
-        key = ("page_" if abs(distance) >= LEAST_FOR_PAGE_KEY else "") + ("up" if distance > 0 else "down")
+        key = _slider_key(distance)
         return Decision(f'from "{shown}" to "{wanted}": {KEY_NAMES[key]}', Hotkey(keys=(key,)))
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
-        shown = int(page.first(id="val").text)
-        done = ("focus the slider",) if self._handle(page).focused else ()
+        shown, focused = int(page.first(id="val").text), self._handle(page).focused
         for wanted in _others(range(shown - 60, shown + 61), shown, rng):
+            done = ("focus the slider", *self._steps(shown, wanted, rng)) if focused else ()
             yield Question(self.wording.fill(str(wanted)), done)
+
+    def _steps(self, shown: int, wanted: int, rng: random.Random) -> Iterator[str]:
+        """Some presses of an arrow key that may have led to what is shown."""
+        step = 1 if wanted > shown else -1 if wanted < shown else rng.choice((1, -1))
+        for before in range(shown - step * rng.randint(0, 6), shown, step):
+            if abs(wanted - before) < LEAST_FOR_PAGE_KEY:
+                yield f'from "{before}" to "{wanted}": {KEY_NAMES[_slider_key(wanted - before)]}'
 
     def _handle(self, page: Page) -> Element:
         return next(page.where(lambda e: "ui-slider-handle" in e.classes))
