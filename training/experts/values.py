@@ -22,7 +22,7 @@ def _others(wanted_from: Sequence[int], shown: int, rng: random.Random) -> list[
     return list(dict.fromkeys([*near, *(rng.choice(wanted_from) for _ in range(6))]))
 
 
-def _slider_key(distance: int) -> str:
+def slider_key(distance: int) -> str:
     """The key that brings a slider nearer to what is `distance` away."""
     return ("page_" if abs(distance) >= LEAST_FOR_PAGE_KEY else "") + ("up" if distance > 0 else "down")
 
@@ -44,7 +44,7 @@ class UseSlider:
         handle = self._handle(page)
         if not handle.focused:
             return Decision("focus the slider", Click(point=handle.point))
-        key = _slider_key(distance)
+        key = slider_key(distance)
         return Decision(f'from "{shown}" to "{wanted}": {KEY_NAMES[key]}', Hotkey(keys=(key,)))
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
@@ -58,7 +58,7 @@ class UseSlider:
         step = 1 if wanted > shown else -1 if wanted < shown else rng.choice((1, -1))
         for before in range(shown - step * rng.randint(0, 6), shown, step):
             if abs(wanted - before) < LEAST_FOR_PAGE_KEY:
-                yield f'from "{before}" to "{wanted}": {KEY_NAMES[_slider_key(wanted - before)]}'
+                yield f'from "{before}" to "{wanted}": {KEY_NAMES[slider_key(wanted - before)]}'
 
     def _handle(self, page: Page) -> Element:
         return next(page.where(lambda e: "ui-slider-handle" in e.classes))
