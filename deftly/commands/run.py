@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from deftly.run_order import RunOrder, read_order
+from deftly.run_order import MiniWobTask, RunOrder, read_order
 
 if TYPE_CHECKING:
     from agent.agent import Observer
@@ -82,10 +82,17 @@ def _work(order: RunOrder, policy: ModelPolicy, workplace: Workplace) -> Result:
         limits=Limits(steps=order.max_steps, seconds=order.max_seconds),
         episodes_dir=order.episodes,
         observers=_observers(order),
+        meta=_meta(order),
         config=order.as_config(),
     )
     episode = agent.run(order.task or workplace.task or "")
     return _judged(episode, workplace)
+
+
+def _meta(order: RunOrder) -> dict[str, object]:
+    """What episodes of a suite are called by, here as in an evaluation."""
+    where = order.where
+    return {"suite": "miniwob", "miniwob_task": where.name, "seed": where.seed} if isinstance(where, MiniWobTask) else {}
 
 
 def _judged(episode: Episode, workplace: Workplace) -> Result:
