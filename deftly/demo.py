@@ -1,4 +1,4 @@
-"""The demo: the bundled model works through MiniWoB++ tasks on a virtual desktop, and leaves one page to look at: `python -m deftly.demo`."""
+"""The demo, `python -m deftly.demo`: the bundled model works through MiniWoB++ tasks on a virtual desktop, and leaves a page to look at."""
 
 from __future__ import annotations
 

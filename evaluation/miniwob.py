@@ -78,7 +78,14 @@ class TaskResult:
 
 
 def run_trial(
-    computer: MiniWob, policy: Policy, task: str, seed: int, episodes_dir: Path, *, max_steps: int = MAX_STEPS, observers: Sequence[Observer] = ()
+    computer: MiniWob,
+    policy: Policy,
+    task: str,
+    seed: int,
+    episodes_dir: Path,
+    *,
+    max_steps: int = MAX_STEPS,
+    observers: Sequence[Observer] = (),
 ) -> Episode:
     """One episode of `task` on `seed`, with its reward.
 

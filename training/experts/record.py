@@ -1,4 +1,4 @@
-"""Demonstrations: experts work on MiniWoB++ through the agent's own loop, screen and hands, and the page behind each screen is kept beside it."""
+"""Demonstrations: experts work on MiniWoB++ through the agent's own loop, screen and hands; the page behind each screen is kept too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_TRAINING_SEED = 1_000_000  # evaluation uses seeds below
 NO_ANIMATIONS_JS = "() => { if (window.jQuery) jQuery.fx.off = true; }"
-# A slip is a click that goes astray: what follows shows the model how to go on. Where the page does not show what was done, it would mislead.
+# A slip is a click that goes astray: what follows shows how to go on. Where the page does not show what was done, it would mislead.
 NO_SLIPS = frozenset({"click-button-sequence"})
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from inference.families import Family
 from training.tiny.architecture import GRID, MERGE, TOKENS_PER_SIDE
 from training.tiny.samples import Question, Questioner, Sample, copy_question, pixels
-from training.tiny.shared_prefix import Segments
 from training.tiny.shards import read_shard
+from training.tiny.shared_prefix import Segments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,7 +31,7 @@ MAX_TOKENS = 200  # a longer question is left out, and counted
 
 
 class Encoded(NamedTuple):
-    """One question in tokens. The answer begins at `answer`; `coordinates` marks tokens that are pixel coordinates (0 none, 1 first set, 2 second)."""
+    """One question in tokens. The answer begins at `answer`; `coordinates` marks pixel coordinates (1: x, 2: y, 0: other tokens)."""
 
     ids: npt.NDArray[np.int32]
     answer: int

@@ -15,7 +15,7 @@ WEIGHTS_PREFIX = "shared.model."
 
 
 def export(run: Path, out: Path) -> None:
-    """The model of the run's last checkpoint, in bf16, with tokenizer, chat template and processor settings; auxiliary heads are left out."""
+    """The model of the run's last checkpoint, in bf16, with tokenizer, chat template and processor settings, without auxiliary heads."""
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(run / "tokenizer")

@@ -16,10 +16,30 @@ IGNORED = -100
 LETTERS = [chr(code) for code in range(33, 127)]
 LETTER_CLASS = {letter: index + 1 for index, letter in enumerate(LETTERS)}  # 0: no letter
 NUM_LETTER_CLASSES = len(LETTERS) + 1
-WIDGETS = (
-    "none button text text-focused checkbox checkbox-on radio radio-on select textarea textarea-focused link tab tab-selected dialog "
-    "close slider rect circle polygon svg-text canvas"
-).split()
+WIDGETS = [
+    "none",
+    "button",
+    "text",
+    "text-focused",
+    "checkbox",
+    "checkbox-on",
+    "radio",
+    "radio-on",
+    "select",
+    "textarea",
+    "textarea-focused",
+    "link",
+    "tab",
+    "tab-selected",
+    "dialog",
+    "close",
+    "slider",
+    "rect",
+    "circle",
+    "polygon",
+    "svg-text",
+    "canvas",
+]
 WIDGET_CLASS = {name: index for index, name in enumerate(WIDGETS)}
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.tiny.architecture import HIDDEN, TOKENS_PER_SIDE
 from training.tiny.batches import Batch, Encoder
@@ -46,6 +46,7 @@ class Objective(nn.Module):
 
     letter_weight: Tensor
     widget_weight: Tensor
+    number_ids: Tensor
 
     def __init__(self, shared: SharedPrefixModel, encoder: Encoder) -> None:
         super().__init__()
@@ -83,12 +84,12 @@ class Objective(nn.Module):
         letters = self.heads.letters(patches).float().view(-1, NUM_LETTER_CLASSES)
         widgets = self.heads.widgets(patches).float().flatten(0, 1)
         return {
-            "letters": F.cross_entropy(letters, batch.letters.flatten(), self.letter_weight, ignore_index=-100),
-            "widgets": F.cross_entropy(widgets, batch.widgets.flatten(), self.widget_weight, ignore_index=-100),
+            "letters": functional.cross_entropy(letters, batch.letters.flatten(), self.letter_weight, ignore_index=-100),
+            "widgets": functional.cross_entropy(widgets, batch.widgets.flatten(), self.widget_weight, ignore_index=-100),
         }
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.shared.model.lm_head.weight).float()
+        return functional.linear(hidden, self.shared.model.lm_head.weight).float()
 
     def _answer(self, hidden: Tensor, batch: Batch) -> Tensor:
         asked = batch.labels >= 0
@@ -111,18 +112,17 @@ class Objective(nn.Module):
         side = torch.arange(TOKENS_PER_SIDE, device=logits.device)
         rows, columns = torch.meshgrid(side, side, indexing="ij")
         truth = torch.stack([rows.flatten(), columns.flatten()], dim=1).repeat(len(image_states), 1)
-        return F.cross_entropy(logits.flatten(0, 1), truth.flatten())
+        return functional.cross_entropy(logits.flatten(0, 1), truth.flatten())
 
     def _pointer(self, hidden: Tensor, image_states: Tensor, batch: Batch) -> Tensor:
         where, picture, target = batch.pointers.unbind(1)
         query = self.heads.pointer_query(hidden[where]).float()
         key = self.heads.pointer_key(image_states).float()[picture]
-        return F.cross_entropy((key @ query[:, :, None])[..., 0] / math.sqrt(HIDDEN), target)
+        return functional.cross_entropy((key @ query[:, :, None])[..., 0] / math.sqrt(HIDDEN), target)
 
 
-def fourier_numbers(model: nn.Module, objective: Objective, *, scale: float = 0.02) -> None:
+def fourier_numbers(embed: Tensor, objective: Objective, *, scale: float = 0.02) -> None:
     """Start the embeddings of numbers from sines of their value, so that near numbers look alike from the first step."""
-    embed = model.get_input_embeddings().weight  # type: ignore[operator]
     generator = torch.Generator().manual_seed(0)
     waves = torch.logspace(math.log10(4), math.log10(2000), HIDDEN // 2)
     angles = 2 * math.pi * torch.arange(objective.number_ids.shape[1])[:, None] / waves[None]

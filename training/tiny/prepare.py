@@ -1,4 +1,4 @@
-"""Records demonstrations and prepares them as shards, chunk by chunk: `python -m training.tiny.prepare --out DIR`. Stops and goes on at will."""
+"""Records demonstrations and prepares them as shards: `python -m training.tiny.prepare --out DIR`. Stops and goes on at will."""
 
 from __future__ import annotations
 

@@ -140,7 +140,11 @@ def visible_words(page: Page) -> list[tuple[str, Box]]:
             words[-1].append((char, box))
         else:
             words.append([(char, box)])
-    return [(text, _around([b for _, b in word])) for word in words if len(text := "".join(c for c, _ in word)) > 1 and text.isascii() and text.isalnum()]
+    return [
+        (text, _around([b for _, b in word]))
+        for word in words
+        if len(text := "".join(c for c, _ in word)) > 1 and text.isascii() and text.isalnum()
+    ]
 
 
 def _around(boxes: Sequence[Box]) -> Box:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from training.tiny.samples import Question, Sample
 def write_shard(path: Path, samples: Sequence[Sample]) -> None:
     """Write `samples`; the file appears whole or not at all."""
     rows = [
-        {"task": s.task, "questions": [[q.prompt, q.answer, list(q.target) if q.target else None, q.kind] for q in s.questions]} for s in samples
+        {"task": s.task, "questions": [[q.prompt, q.answer, list(q.target) if q.target else None, q.kind] for q in s.questions]}
+        for s in samples
     ]
     pngs = b"".join(s.png for s in samples)
     part = path.with_suffix(".part")
@@ -29,7 +29,7 @@ def write_shard(path: Path, samples: Sequence[Sample]) -> None:
             widgets=np.stack([s.labels.widgets for s in samples]),
             rows=np.frombuffer(json.dumps(rows).encode(), np.uint8),
         )
-    os.replace(part, path)
+    part.replace(path)
 
 
 def read_shard(path: Path) -> Iterator[Sample]:
@@ -40,6 +40,8 @@ def read_shard(path: Path) -> Iterator[Sample]:
         rows = json.loads(data["rows"].tobytes())
     start = 0
     for index, (row, end) in enumerate(zip(rows, ends.tolist(), strict=True)):
-        questions = tuple(Question(prompt, answer, tuple(target) if target else None, kind) for prompt, answer, target, kind in row["questions"])
+        questions = tuple(
+            Question(prompt, answer, tuple(target) if target else None, kind) for prompt, answer, target, kind in row["questions"]
+        )
         yield Sample(row["task"], png[start:end], Labels(letters[index], widgets[index]), questions)
         start = end

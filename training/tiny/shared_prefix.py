@@ -45,8 +45,8 @@ def patchify(images: Tensor) -> Tensor:
 def patch_places() -> Tensor:
     """Row and column of each of the 400 patches in merge-group order, `[400, 2]`."""
     row, column = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
-    order = lambda t: t.reshape(TOKENS_PER_SIDE, MERGE, TOKENS_PER_SIDE, MERGE).permute(0, 2, 1, 3).reshape(-1)  # noqa: E731
-    return torch.stack([order(row), order(column)], dim=1)
+    places = torch.stack([row, column], dim=-1).view(TOKENS_PER_SIDE, MERGE, TOKENS_PER_SIDE, MERGE, 2)
+    return places.permute(0, 2, 1, 3, 4).reshape(-1, 2)
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -59,7 +59,16 @@ def _attend(scores: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class SharedPrefixModel(nn.Module):
-    """The forward pass of a deftly-tiny for training; it owns no weights but the auxiliary heads."""
+    """The forward pass of a deftly-tiny for training."""
+
+    before: Tensor
+    after: Tensor
+    vision_cos: Tensor
+    vision_sin: Tensor
+    prefix_cos: Tensor
+    prefix_sin: Tensor
+    segment_cos: Tensor
+    segment_sin: Tensor
 
     def __init__(self, model: Qwen2_5_VLForConditionalGeneration, prefix_before: list[int], prefix_after: list[int]) -> None:
         """`prefix_before` and `prefix_after` are the token ids around the picture's tokens, the same for every question."""

@@ -1,4 +1,4 @@
-"""Trains deftly-tiny on prepared shards: `python -m training.tiny.train --shards DIR --run DIR --minutes 90`. Stops at will; the same command goes on.
+"""Trains deftly-tiny on prepared shards: `python -m training.tiny.train --shards DIR --run DIR`. Stops at will; the same command goes on.
 
 The learning rate follows the time spent training, not a number of steps: it holds, then falls to zero over the last part of `--minutes`.
 """
@@ -47,7 +47,7 @@ class Trainer:
         self.pool = Pool(options.shards, self.encoder)
         self.model = build_model(tokenizer)
         self.objective = Objective(SharedPrefixModel(self.model, self.encoder.before, self.encoder.after), self.encoder)
-        fourier_numbers(self.model, self.objective)
+        fourier_numbers(self.model.get_input_embeddings().weight, self.objective)
         self.rng = random.Random(0)
         self.step = 0
         self.seconds = 0.0
@@ -95,13 +95,12 @@ class Trainer:
         }
         part = self.run / "checkpoint.part"
         torch.save(state, part)
-        os.replace(part, self.run / "checkpoint.pt")
+        part.replace(self.run / "checkpoint.pt")
 
     def rate(self) -> float:
         """Share of the peak learning rate: a short warm-up, a plateau, then a straight fall to zero."""
-        spent, whole = self.seconds / 60, self.options.minutes
-        hold = whole * (1 - self.options.decay)
-        return min(1.0, (self.step + 1) / 100, max(0.0, (whole - spent) / (whole - hold)))
+        left = 1 - self.seconds / 60 / float(self.options.minutes)
+        return min(1.0, (self.step + 1) / 100, max(0.0, left / float(self.options.decay)))
 
     def train_step(self) -> dict[str, float]:
         rate = self.rate()
@@ -136,10 +135,8 @@ class Trainer:
             if self.seconds - told > 30:
                 told = self.seconds
                 parts = " ".join(f"{name} {np.mean(values):.3f}" for name, values in recent.items())
-                print(
-                    f"{self.seconds / 60:.1f} min step {self.step} screens {self.screens} pool {len(self.pool)} rate {self.rate():.2f} {parts}",
-                    flush=True,
-                )
+                seen = f"step {self.step} screens {self.screens} pool {len(self.pool)}"
+                print(f"{self.seconds / 60:.1f} min {seen} rate {self.rate():.2f} {parts}", flush=True)
                 recent.clear()
             if self.seconds - saved > 120:
                 saved = self.seconds
@@ -161,7 +158,9 @@ class Trainer:
                 hidden, _, _ = self.objective.shared(batch.images, batch.segments)
                 logits = self.objective.logits(hidden)
             _score(logits, batch, self.objective.number_ids, right[task], near[task])
-        line = {task: (round(float(np.mean(right[task])), 2), round(float(np.mean(near[task])), 2) if near[task] else None) for task in right}
+        line = {
+            task: (round(float(np.mean(right[task])), 2), round(float(np.mean(near[task])), 2) if near[task] else None) for task in right
+        }
         mean = np.mean([np.mean(v) for v in right.values()]), np.mean([np.mean(v) for v in near.values() if v])
         print(f"test: words {mean[0]:.3f} clicks {mean[1]:.3f} {json.dumps(line)}", flush=True)
 
@@ -171,26 +170,22 @@ def _score(logits: Tensor, batch: Batch, number_ids: Tensor, right: list[bool], 
     guess = logits.argmax(-1)
     for index in range(batch.segments.num_segments):
         mine = segment == index
-        labels, marks = batch.labels[mine], batch.coordinates[mine]
-        words = (labels >= 0) & (marks == 0)
-        right.append(bool((guess[mine][words] == labels[words]).all()))
-        for which in (1, 2):
-            at = torch.nonzero(mine & (batch.coordinates == which))[:, 0]
-            if not len(at):
-                return_near = None
-                break
-            ids = number_ids[which - 1]
-            guessed = logits[at[0], ids[:SCREEN_PX]].argmax()
-            wanted = (ids == batch.labels[at[0]]).float().argmax()
-            close = bool((guessed - wanted).abs() <= NEAR_PX)
-            return_near = close if which == 1 else bool(return_near) and close
-        if return_near is not None:
-            near.append(return_near)
+        words = mine & (batch.labels >= 0) & (batch.coordinates == 0)
+        right.append(bool((guess[words] == batch.labels[words]).all()))
+        firsts = [torch.nonzero(mine & (batch.coordinates == which))[:1, 0] for which in (1, 2)]
+        if all(len(at) for at in firsts):
+            near.append(all(_is_near(logits[at[0]], batch.labels[at[0]], ids) for at, ids in zip(firsts, number_ids, strict=True)))
+
+
+def _is_near(logits: Tensor, label: Tensor, ids: Tensor) -> bool:
+    guessed, wanted = logits[ids[:SCREEN_PX]].argmax(), (ids == label).float().argmax()
+    return bool((guessed - wanted).abs() <= NEAR_PX)
 
 
 def _split(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Matrices inside the towers are Muon's; embeddings, heads, the patch kernel and vectors are AdamW's."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         inner = parameter.ndim == 2 and "embed_tokens" not in name and "lm_head" not in name and "heads." not in name
         (matrices if inner else others).append(parameter)
