@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from actions.geometry import Point
 from actions.space import Action, Click, Drag, Finished, Hotkey, KeyDown, Move, Prediction, Scroll, TypeText, Wait
@@ -181,30 +181,71 @@ def test_what_was_decided_and_not_done_is_told_apart(record: Record, make_step: 
     assert page.count('class="dropped"') == 2 and "screen planned" in page
 
 
-@pytest.fixture
-def browser() -> Iterator[Callable[[Path], str]]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
 
-    def dump(page: Path) -> str:
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--virtual-time-budget=2000"]
-        done = subprocess.run([chromium, *options, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-        return done.stdout
 
-    yield dump
+def current(page: Page) -> list[str]:
+    """The ids of what is shown."""
+    return [element.get_attribute("id") or "" for element in page.query_selector_all(".current[id]") if element.is_visible()]
 
 
 @pytest.mark.browser
 def test_a_real_browser_runs_our_script_and_none_of_an_episodes(
-    record: Record, make_step: MakeStep, tmp_path: Path, browser: Callable[[Path], str]
+    record: Record, make_step: MakeStep, tmp_path: Path, browser: Browser
 ) -> None:
     steps = [make_step(index, TypeText(text=words), thought=words, text=words) for index, words in enumerate(HOSTILE)]
-    page = write_page([record(*steps, task=" ".join(HOSTILE[:4]))], tmp_path / "out" / "page.html", title="the title")
-    dom = browser(page)
-    assert "<title>the title</title>" in dom
-    assert re.search(r'<html[^>]* class="js"', dom)
-    assert re.search(r'class="step current" id="e0-0"', dom)
+    file = write_page([record(*steps, task=" ".join(HOSTILE[:4]))], tmp_path / "out" / "page.html", title="the title")
+    page = browser.new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(file.as_uri())
+    assert page.title() == "the title"
+    assert current(page) == ["e0", "e0-0"]
+    assert [url for url in asked if not url.startswith(("data:", file.as_uri()))] == []
+    assert said == []
+    assert page.locator(".thought").nth(0).text_content() == HOSTILE[0]
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_keyboard_walks_through_steps_and_episodes(record: Record, make_step: MakeStep, tmp_path: Path, browser: Browser) -> None:
+    file = write_page([record(*(make_step(index) for index in range(3))) for _ in range(2)], tmp_path / "page.html")
+    page = browser.new_page(color_scheme="dark")
+    page.goto(file.as_uri())
+    walk = []
+    for key in ("ArrowRight", "ArrowRight", "End", "ArrowRight", "ArrowLeft", "n", "n", "Home", "p", "p", "Escape"):
+        page.keyboard.press(key)
+        walk.append(current(page)[-1])
+    assert walk == ["e0-0", "e0-1", "e0-2", "e0-2", "e0-1", "e1-0", "e1-0", "e1-0", "e0-0", "index", "index"]
+    page.click('a[href="#e1"]')
+    assert current(page) == ["e1", "e1-0"]
+    page.click('a[href="#e1-2"] >> nth=0')
+    assert current(page) == ["e1", "e1-2"]
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.close()
+
+
+@pytest.mark.browser
+def test_it_fits_a_phone(record: Record, make_step: MakeStep, tmp_path: Path, browser: Browser) -> None:
+    steps = [make_step(index, TypeText(text="a long text " * 20), thought="x" * 300, text="y" * 3000) for index in range(30)]
+    file = write_page([record(*steps, task="z" * 500)], tmp_path / "page.html")
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
 
 
 def test_a_big_screen_keeps_its_pixels(record: Record, make_step: MakeStep) -> None:
