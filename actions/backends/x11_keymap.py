@@ -39,6 +39,17 @@ _NAMES = {
 KEYSYMS = {name: XK.string_to_keysym(keysym) for name, keysym in _NAMES.items()}
 _SHIFT_L, _LEVEL3_SHIFT = KEYSYMS["shift"], 0xFE03
 _LATE_READER = 0.1  # seconds in which a busy client may still have to look up the last lent key that was pressed
+_PAGES = {
+    0x01: "iso8859-2",
+    0x02: "iso8859-3",
+    0x03: "iso8859-4",
+    0x05: "iso8859-6",
+    0x06: "koi8-u",
+    0x07: "iso8859-7",
+    0x0C: "iso8859-8",
+    0x0D: "iso8859-11",
+    0x13: "iso8859-15",
+}
 _KEYPAD = range(0xFF80, 0xFFBE)
 # Where a crash leaves word of the keycodes that it had lent, so that the next run can give them back.
 _LEDGER = "_DEFTLY_LENT_KEYCODES"
@@ -55,6 +66,20 @@ def keysym_of(char: str) -> int:
     """The keysym of a printable character: Latin-1 is itself, the rest lies in the Unicode range."""
     code = ord(char)
     return code if code < 0x100 else 0x01000000 | code
+
+
+def char_of(keysym: int) -> str:
+    """The character that `keysym` types; nothing for keys such as Return. Knows the older keysyms too, which layouts still use."""
+    if 0x20 <= keysym < 0x7F or 0xA0 <= keysym < 0x100:
+        return chr(keysym)
+    if 0x01000100 <= keysym <= 0x0110FFFF:
+        return chr(keysym & 0xFFFFFF)
+    if keysym >> 8 == 0x20:
+        return chr(keysym)
+    # Before Unicode, the letters of a script had a page each, with the bytes of its 8-bit encoding.
+    encoding = _PAGES.get(keysym >> 8)
+    letter = bytes([keysym & 0xFF]).decode(encoding, errors="ignore") if encoding else ""
+    return letter if letter.isalpha() else ""
 
 
 class Keymap:
