@@ -9,7 +9,7 @@ drag(…)               further actions after a blank line
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from actions.dialects.calls import Call, CallError, read_calls
@@ -20,12 +20,12 @@ _LABELLED = re.compile(r"\s*\**(?:Thought|Action)\**[ \t]*[:：]")
 _THOUGHT = re.compile(r"\s*\**Thought\**[ \t]*[:：]\**")
 _SUMMARIES = re.compile(r"(?:\*\*)?\b(?:Thought|Reflection|Action_Summary)\**[ \t]*[:：]\**")
 _TAGS = re.compile(r"</?(?:Output|answer|computer_env|think\w*|thought)>", re.IGNORECASE)
-_LINE_MARK = re.compile(r"(?:\A|[\n\r])[ \t]*(?:[*#]+[ \t]*)?action\**[ \t]*[:：]\**", re.IGNORECASE)
+_LINE_MARK = re.compile(r"[ \t]*(?:[*#]+[ \t]*)?[Aa]ction\**[ \t]*[:：]\**")
 _INLINE_MARK = re.compile(r"\bAction[ \t]*[:：]")
 _FENCE = re.compile(r"\s*(?:```\w*)?")
 _TAILS = ("```", "</Output>", "</answer>", "</computer_env>", "<|im_end|>", "<|endoftext|>", "</s>")
 # Without "Action:", a call counts at the start of a line or behind a whole sentence; "I must not use finished()" is none.
-_UNMARKED = re.compile(r"(?:\A|[\n\r][ \t]*|[.!?]\s+|[。！？]\s*)(?=[A-Za-z_][\w.]*\s*\()")
+_UNMARKED = re.compile(r"(?:\A|\n[ \t]*|[.!?]\s+|[。！？]\s*)(?=[A-Za-z_][\w.]*\s*\()")
 # How many other places are tried where the obvious one is no call: a limit, so that hostile texts take linear time.
 _TRIES = 4
 _NO_ACTION = "there is no action: end with a line such as \"Action: click(point='<point>x y</point>')\""
@@ -45,10 +45,10 @@ def read_layout(text: str) -> Said:
     if rest is None:
         return Said(thinking, [], "the thinking at its start is never closed: end it before 'Action:'")
     body = rest[: _end_of_calls(rest)]
-    marks = _marks(body)
-    found = _first_that_reads(body, marks) if marks else _unmarked(body)
+    found = _first_that_reads(body, _marks(body)) or _unmarked(body)
     if isinstance(found, CallError):
-        return Said(_joined(thinking, _thought(body[: marks[0][0]] if marks else body)), [], str(found))
+        mark = next(_marks(body), (len(body), len(body)))
+        return Said(_joined(thinking, _thought(body[: mark[0]])), [], str(found))
     start, calls = found
     return Said(_joined(thinking, _thought(body[:start])), calls)
 
@@ -78,24 +78,37 @@ def _end_of_calls(text: str) -> int:
     return end
 
 
-def _marks(text: str) -> list[tuple[int, int]]:
+def _marks(text: str) -> Iterator[tuple[int, int]]:
     """Where "Action:" stands, the most likely place first.
 
     The last one at the start of a line comes first. The others matter when it lies within a typed text, or when it is
     followed by words and the real one comes on the same line. Reading must reach the end from wherever it starts, so
     trying them cannot make an action out of a thought.
     """
-    lines = [found.span() for found in _LINE_MARK.finditer(text)]
+    last = _last_line_mark(text, len(text))
+    if last:
+        yield last
     inline = [found.span() for found in _INLINE_MARK.finditer(text)]
-    if not lines:
-        return inline[: -_TRIES - 1 : -1]
-    last = lines[-1]
-    later = [mark for mark in inline if mark[0] >= last[1]]
-    earlier = sorted({end: (start, end) for start, end in inline + lines if end < last[1]}.values())
-    return [last, *later[: -_TRIES - 1 : -1], *earlier[: -_TRIES - 1 : -1]]
+    later = [mark for mark in inline if not last or mark[0] >= last[1]]
+    yield from later[: -_TRIES - 1 : -1]
+    if last:
+        earlier = [mark for mark in inline if mark[1] < last[1]]
+        yield from earlier[: -_TRIES - 1 : -1]
 
 
-def _first_that_reads(text: str, marks: Iterable[tuple[int, int]]) -> tuple[int, list[Call]] | CallError:
+def _last_line_mark(text: str, end: int) -> tuple[int, int] | None:
+    """The last "Action:" that begins a line; searched from behind, a line at a time."""
+    while (word := text.rfind("ction", 0, end)) >= 0:
+        line = text.rfind("\n", 0, word) + 1
+        mark = _LINE_MARK.match(text, line)
+        if mark:
+            return mark.span()
+        end = line
+    return None
+
+
+def _first_that_reads(text: str, marks: Iterable[tuple[int, int]]) -> tuple[int, list[Call]] | CallError | None:
+    """The first mark behind which all is calls; without one the most telling error, `None` where there is no mark."""
     errors = []
     for start, end in marks:
         fence = _FENCE.match(text, end)
@@ -103,7 +116,7 @@ def _first_that_reads(text: str, marks: Iterable[tuple[int, int]]) -> tuple[int,
             return start, read_calls(text, fence.end() if fence else end)
         except CallError as error:
             errors.append(error)
-    return max(errors, key=lambda error: error.at)  # the one that got furthest was the most like a call
+    return max(errors, key=lambda error: error.at, default=None)  # the one that got furthest was the most like a call
 
 
 def _unmarked(text: str) -> tuple[int, list[Call]] | CallError:
