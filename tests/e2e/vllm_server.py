@@ -1,0 +1,106 @@
+"""A real vLLM server for tests, from an environment of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 900.0  # on a busy machine; 40 s on a quiet one
+
+# The torchvision that comes beside a CPU torch from a package registry is built for CUDA, and importing it fails for want of two
+# operators. Declaring them is enough: nothing here calls them. It must happen before anything imports torchvision, in every child, too.
+SITECUSTOMIZE = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class DeclareOperators(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "torchvision":
+            sys.meta_path.remove(self)
+            import torch
+            library = torch.library.Library("torchvision", "DEF")
+            for operator in ("nms", "qnms"):
+                library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            self.library = library
+            kept.append(library)
+        return None
+
+kept = []
+sys.meta_path.insert(0, DeclareOperators())
+"""
+
+
+def find_vllm() -> Path | None:
+    """The Python of an environment with vLLM: DEFTLY_VLLM_PYTHON, or `.venv-vllm` in the repo."""
+    named = os.environ.get("DEFTLY_VLLM_PYTHON")
+    python = Path(named) if named else Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"
+    return python if python.is_file() else None
+
+
+class VllmFailed(RuntimeError):
+    """The server did not come up; the message holds the end of its log."""
+
+
+@contextmanager
+def serving_vllm(python: Path, model: Path, folder: Path, *options: str) -> Iterator[str]:
+    """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends."""
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    port = _free_port()
+    command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | {
+        "PYTHONPATH": str(folder / "site"),
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+    log = folder / "vllm.log"
+    with log.open("wb") as out:
+        server = subprocess.Popen([*command, *options], env=environment, stdout=out, stderr=out, start_new_session=True)
+    try:
+        _wait_until_healthy(server, port, log)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        _end(server)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise VllmFailed(f"vLLM ended with exit code {server.returncode}:\n{log.read_text(errors='replace')[-4000:]}")
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise VllmFailed(f"vLLM was not ready after {START_SECONDS:g} s:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its children: they are a process group of their own."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            continue
+    server.wait()
