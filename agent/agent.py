@@ -94,7 +94,8 @@ class Agent:
             self._act(episode, draft, seen)
         finally:
             self._remember(episode, draft)
-        raise_ending(draft.prediction.actions)
+        if draft.prediction.error is None and not draft.feedback:  # a model whose action was refused hears of it before it may end
+            raise_ending(draft.prediction.actions)
 
     def _look_and_decide(self, episode: Episode, draft: StepDraft) -> Screenshot:
         """Ask until the answer fits what the screen shows when it comes: many a screen changes while a model thinks."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.capture import Screenshot
+from agent.durable import append_line, write_whole
 from agent.endings import RecordingFailed, RunEnded
 from agent.step import Step, step_from_json, step_to_json
 from inference.engines.base import ImageSource
@@ -77,11 +78,11 @@ class Episode:
         with _writing(Path(root)):
             path = _new_folder(Path(root), task)
             (path / "screens").mkdir()
-            _write_whole(path / ".reserve", b"\0" * RESERVE_BYTES)
+            write_whole(path / ".reserve", b"\0" * RESERVE_BYTES)
             if config is not None:
-                _write_whole(path / "config.json", _json(config, indent=2))
-            _write_whole(path / "steps.jsonl", b"")
-            _write_whole(path / "episode.json", _json(about, indent=2))
+                write_whole(path / "config.json", _json(config, indent=2))
+            write_whole(path / "steps.jsonl", b"")
+            write_whole(path / "episode.json", _json(about, indent=2))
             episode = cls(path, about)
             episode._running = True
         return episode
@@ -140,7 +141,7 @@ class Episode:
         assert self._running, "the episode has ended"
         with _writing(self.path):
             screen_file = self._store_screen(step)
-            _append_line(self.path / "steps.jsonl", _json(step_to_json(step, screen_file)))
+            append_line(self.path / "steps.jsonl", _json(step_to_json(step, screen_file)))
         self._steps.append(step)
         self._forget_pixels(len(self._steps) - 1 - PIXELS_KEPT)
 
@@ -164,7 +165,7 @@ class Episode:
         digest = step.seen.sha256
         if digest not in self._screens:
             name = f"screens/{len(self._screens):04d}.png"
-            _write_whole(self.path / name, step.seen.png)
+            write_whole(self.path / name, step.seen.png)
             self._screens[digest] = name
         return self._screens[digest]
 
@@ -172,7 +173,7 @@ class Episode:
         assert self._end is not None
         with _writing(self.path):
             (self.path / ".reserve").unlink(missing_ok=True)
-            _write_whole(self.path / "end.json", _json(asdict(self._end), indent=2))
+            write_whole(self.path / "end.json", _json(asdict(self._end), indent=2))
 
     def _forget_pixels(self, index: int) -> None:
         if index < 0:
@@ -207,34 +208,6 @@ def _json(data: object, indent: int | None = None) -> bytes:
         return (json.dumps(data, ensure_ascii=False, indent=indent) + "\n").encode()
     except UnicodeEncodeError:
         return (json.dumps(data, indent=indent) + "\n").encode()
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    """`line` at the end of the file at `path`, all of it or none of it, and on disk."""
-    with path.open("ab", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        try:
-            left = memoryview(line)
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(file.fileno())
-        except BaseException:  # Ctrl-C as well
-            file.truncate(size)
-            raise
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """`data` at `path`, all of it or none of it, and on disk."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:  # Ctrl-C as well: what is half-written would only take up room
-        part.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

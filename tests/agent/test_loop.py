@@ -312,3 +312,11 @@ def test_a_second_ctrl_c_while_letting_go_leaves_nothing_held(make_agent: MakeAg
     episode = make_agent([FINISHED], hands).run("x")
     assert hands.let_go == 2
     assert episode.ended is not None and episode.ended.exit_code == 130
+
+
+def test_a_model_whose_action_was_refused_hears_of_it_before_it_may_finish(make_agent: MakeAgent, make_step: MakeStep) -> None:
+    hands = Hands([make_step(index) for index in range(3)], refuse=True)
+    episode = make_agent(["Action: type(content='a')\n\nfinished(content='typed')", "Action: finished(content='not typed')"], hands).run(
+        "x"
+    )
+    assert episode.ended is not None and episode.ended.message == "not typed"
