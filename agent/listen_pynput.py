@@ -40,9 +40,9 @@ class PynputListener:
         return all(listener.is_alive() for listener in self._listeners)
 
     def close(self) -> None:
+        # Not joined: a listener may notice only at the next event. Its thread does not keep the process alive.
         for listener in self._listeners:
             listener.stop()
-            listener.join()
 
     def _move(self, x_px: float, y_px: float, *_: object) -> None:
         self._put(PointerMoved(time.time(), int(x_px), int(y_px)))
