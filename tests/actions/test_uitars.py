@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -529,3 +530,26 @@ def test_our_dialects_are_listed_and_carry_their_names() -> None:
 def test_a_screen_that_no_model_takes_is_the_caller_s_error() -> None:
     with pytest.raises(ValueError, match="too narrow"):
         V15.parse("Action: wait()", Frame(Size(2000, 2)))
+
+
+def test_an_installed_package_adds_a_dialect_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shouting.py").write_text(
+        "from actions.space import Prediction, TypeText\n"
+        "class Shouting:\n"
+        "    name = 'shouting'\n"
+        "    def __init__(self, image_rule): self.image_rule = image_rule\n"
+        "    def parse(self, text, frame): return Prediction(actions=(TypeText(text=text.upper()),), text=text)\n"
+        "    def format(self, prediction, frame): return 'HI'\n"
+    )
+    info = tmp_path / "shouting-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[deftly.dialects]\nshouting = shouting:Shouting\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rule = ImageRule(28, 784, 7840)
+    dialect = get_dialect("shouting", rule)
+    assert dialect.parse("hi", SCREEN).actions == (TypeText(text="HI"),)
+    assert getattr(dialect, "image_rule", None) == rule
+    assert "shouting" in dialect_names()
+    with pytest.raises(UnknownDialect, match="shouting"):
+        get_dialect("whispering")
