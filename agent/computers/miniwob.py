@@ -7,6 +7,7 @@ Tasks: Farama `miniwob` (MIT), Liu et al. 2018, https://arxiv.org/abs/1802.08802
 from __future__ import annotations
 
 import difflib
+import logging
 import tempfile
 from functools import cache
 from importlib.util import find_spec
@@ -22,7 +23,7 @@ from agent.capture import Capture, Screenshot
 from agent.computers.base import Outcome
 from agent.computers.desktop import DesktopComputer
 from agent.computers.virtual import VirtualDesktop
-from agent.endings import Done, GaveUp
+from agent.endings import DisplayLost, Done, GaveUp
 
 AREA_CSS_PX = 160  # the task area is 160x160 CSS px below a 50 px bar that holds the instruction
 INSTRUCTION_CSS_PX = 50
@@ -174,8 +175,17 @@ class MiniWob:
         return self._page.evaluate(javascript, argument)
 
     def reward(self) -> float | None:
-        """The task's own raw reward, -1 to 1, without its time penalty; `None` while it is not over."""
-        reward = self._page.evaluate(REWARD_JS)
+        """The task's own raw reward, -1 to 1, without its time penalty; `None` while it is not over.
+
+        Raises:
+            DisplayLost: the browser is gone.
+        """
+        from playwright.sync_api import Error
+
+        try:
+            reward = self._page.evaluate(REWARD_JS)
+        except Error as error:
+            raise DisplayLost(f"the browser is gone: {error}") from error
         return None if reward is None else float(reward)
 
     @property
@@ -217,7 +227,12 @@ class MiniWob:
         if self._computer is not None:
             self._computer.close()
             self._computer = None
-        self._browser.close()
+        from playwright.sync_api import Error
+
+        try:
+            self._browser.close()
+        except Error:  # Ctrl-C in a terminal reaches the browser before it reaches us; asyncio would report that at exit
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         self._playwright.stop()
         self._desk.close()
         self._profile.cleanup()

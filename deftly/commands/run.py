@@ -100,7 +100,7 @@ def _judged(episode: Episode, workplace: Workplace) -> Result:
     end = episode.ended
     assert end is not None
     result = Result(status=end.status, exit_code=end.exit_code, message=end.message, episode=episode)
-    if workplace.judge is None or end.status == "display_lost":
+    if workplace.judge is None or end.status in ("stopped", "display_lost"):  # Ctrl-C reaches the browser as well
         return result
     reward = workplace.judge()
     episode.set_reward(reward)
