@@ -8,8 +8,10 @@ from typing import ClassVar
 from actions.dialects.base import MAX_CHARACTERS
 from actions.dialects.calls import shown
 from actions.dialects.places import ModelSpace
-from actions.dialects.uitars_calls import Notation, read_action, write_action
 from actions.dialects.uitars_layout import read_layout
+from actions.dialects.uitars_reading import read_action
+from actions.dialects.uitars_words import Notation
+from actions.dialects.uitars_writing import write_action
 from actions.geometry import Frame
 from actions.space import Action, Prediction
 

@@ -1,6 +1,6 @@
 """The dialect of UI-TARS 1.0: `click(start_box='<|box_start|>(235,512)<|box_end|>')`, from 0 to 1000 in both directions.
 
-What UI-TARS has no words for is said in the same syntax, and listed in `actions.dialects.uitars_calls`.
+What UI-TARS has no words for is said in the same syntax, and listed in `actions.dialects.uitars_words`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from actions.dialects.places import ModelSpace
 from actions.dialects.uitars import UiTars
-from actions.dialects.uitars_calls import Notation
+from actions.dialects.uitars_words import Notation
 from actions.geometry import Frame
 from actions.resize import ImageRule
 

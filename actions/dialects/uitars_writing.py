@@ -1,0 +1,105 @@
+"""From actions to the calls of UI-TARS: the canonical words, that the reader reads back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actions.dialects.calls import write_call
+from actions.dialects.places import ModelSpace
+from actions.dialects.uitars_words import CLICKS, DIRECTIONS, WHEEL_CLICKS, Notation
+from actions.geometry import Point
+from actions.space import (
+    Action,
+    Button,
+    ButtonDown,
+    ButtonUp,
+    CallUser,
+    Click,
+    Drag,
+    Failed,
+    Finished,
+    Hotkey,
+    KeyDown,
+    KeyUp,
+    Move,
+    Scroll,
+    TakeScreenshot,
+    TypeText,
+    Wait,
+)
+
+_CLICK_WORDS = {meaning: word for word, meaning in reversed(CLICKS.items())}  # the first word of each meaning stays
+_DIRECTION_WORDS = {step: word for word, step in DIRECTIONS.items()}
+
+
+def write_action(action: Action, space: ModelSpace, notation: Notation) -> str:
+    """The call that `read_action` reads as `action`, in the words that UI-TARS itself uses where it has any."""
+
+    def at(point: Point) -> str:
+        x, y = space.numbers(point)
+        return notation.place.format(x=x, y=y)
+
+    def where(point: Point | None) -> dict[str, str]:
+        return {} if point is None else {notation.point: at(point)}
+
+    match action:
+        case Click():
+            return _write_click(action, where(action.point))
+        case Move():
+            return write_call("hover", **where(action.point))
+        case Drag():
+            start, *via, end = (at(point) for point in action.path)
+            between = {"via": "; ".join(via)} if via else {}
+            return write_call("drag", **{notation.start: start} | between | {notation.end: end} | _button(action.button))
+        case ButtonDown():
+            return write_call("mouse_down", **where(action.point), **_button(action.button))
+        case ButtonUp():
+            return write_call("mouse_up", **where(action.point), **_button(action.button))
+        case Scroll():
+            return write_call("scroll", **where(action.point), **_turns(action))
+        case TypeText():
+            return write_call("type", content=action.text)
+        case Hotkey():
+            return write_call("hotkey", key=_written_keys(action.keys))
+        case KeyDown():
+            return write_call("keydown", key=action.key)
+        case KeyUp():
+            return write_call("keyup", key=action.key)
+        case Wait():
+            return write_call("wait", **({} if action == Wait() else {"time": repr(action.seconds)}))
+        case TakeScreenshot():
+            return write_call("screenshot")
+        case Finished():
+            return write_call("finished", **_content(action.answer))
+        case Failed():
+            return write_call("failed", **_content(action.reason))
+        case CallUser():
+            return write_call("call_user", **_content(action.question))
+
+
+def _write_click(action: Click, place: dict[str, str]) -> str:
+    word = _CLICK_WORDS.get((action.button, action.count))
+    how = {} if word else _button(action.button) | {"count": str(action.count)}
+    held = {"modifiers": " ".join(action.modifiers)} if action.modifiers else {}
+    return write_call(word or "click", **place | how | held)
+
+
+def _button(button: Button) -> dict[str, str]:
+    return {} if button == "left" else {"button": button}
+
+
+def _turns(action: Scroll) -> dict[str, str]:
+    amount = abs(action.dx) + abs(action.dy)
+    if bool(action.dx) == bool(action.dy):
+        return {"dx": str(action.dx), "dy": str(action.dy)}
+    direction = _DIRECTION_WORDS[action.dx // amount, action.dy // amount]
+    return {"direction": direction} | ({} if amount == WHEEL_CLICKS else {"amount": str(amount)})
+
+
+def _written_keys(keys: Sequence[str]) -> str:
+    """The keys with spaces between; a "+" that others follow is written out, lest it joins them."""
+    return " ".join("plus" if key == "+" and i < len(keys) - 1 else key for i, key in enumerate(keys))
+
+
+def _content(text: str | None) -> dict[str, str]:
+    return {} if text is None else {"content": text}
