@@ -11,7 +11,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,7 +26,8 @@ from agent.endings import DisplayLost
 
 if TYPE_CHECKING:
     from mss import MSS
-    from Xlib.display import Display
+
+    from actions.backends.x11_connection import Connection
 
 Pixels = npt.NDArray[np.uint8]
 Condition = Literal["ok", "blank"]
@@ -161,8 +162,15 @@ class Capture:
         DisplayLost: there is no such display, or the region does not lie on it.
     """
 
-    def __init__(self, display: str | None = None, region: Geometry | None = None, patience: float = 5.0) -> None:
+    def __init__(
+        self,
+        display: str | None = None,
+        region: Geometry | None = None,
+        patience: float = 5.0,
+        backends: Sequence[str] = BACKENDS,
+    ) -> None:
         self.display = display or os.environ.get("DISPLAY", "")
+        self._backends = tuple(backends)
         self.region = region
         self.patience = patience
         self.losses = 0  # how often the display has gone away
@@ -227,7 +235,7 @@ class Capture:
         return connection.grab(self.geometry)
 
     def _connect(self) -> _Connection:
-        connection = _Connection(self.display)
+        connection = _Connection(self.display, self._backends)
         self._desktop = connection.read_desktop()
         try:
             self._check_region()
@@ -249,17 +257,18 @@ class Capture:
 class _Connection:
     """One live connection: mss to grab, and on X11 a second one that tells the size of the desktop, which mss remembers for ever."""
 
-    def __init__(self, display: str) -> None:
-        self._root_display = _open_x(display)
+    def __init__(self, display: str, backends: Sequence[str]) -> None:
+        self._x11 = _open_x11(display)
         try:
-            self._mss, self.backend = _open_mss(display)
+            self._mss, self.backend = _open_mss(display, backends)
         except connection_errors():
             self.close()
             raise
 
     def read_desktop(self) -> Geometry:
-        if self._root_display:
-            root = self._root_display.screen().root.get_geometry()
+        if self._x11:
+            with self._x11.use():
+                root = self._x11.root.get_geometry()
             return Geometry(left=0, top=0, width=root.width, height=root.height)
         return _geometry(self._mss.monitors[0])
 
@@ -268,7 +277,7 @@ class _Connection:
         return Raw(shot.raw, where if (shot.width, shot.height) == where.size else replace(where, width=shot.width, height=shot.height))
 
     def close(self) -> None:
-        for half in (getattr(self, "_mss", None), self._root_display):
+        for half in (getattr(self, "_mss", None), self._x11):
             if half is not None:
                 with contextlib.suppress(*connection_errors()):  # the other end may be dead already
                     half.close()
@@ -279,11 +288,11 @@ def connection_errors() -> tuple[type[Exception], ...]:
     """What a dead, missing or resized display raises; mss says it with a bare AssertionError when the server dies."""
     from mss import ScreenShotError
 
-    errors: tuple[type[Exception], ...] = (ScreenShotError, AssertionError, OSError)
+    errors: tuple[type[Exception], ...] = (ScreenShotError, AssertionError, OSError)  # DisplayGone is an OSError
     if _on_x11():
-        from Xlib import error
+        from Xlib.error import XError
 
-        errors += (error.DisplayError, error.ConnectionClosedError, error.XError, error.XauthError)
+        errors += (XError,)
     return errors
 
 
@@ -318,8 +327,14 @@ def to_rgb(pixels: npt.NDArray[np.uint32]) -> Pixels:
     convert = _cv2_converter()
     if convert:
         return convert(pixels.view(np.uint8).reshape(height, width, 4))
+    return rgb_by_pillow(pixels)
+
+
+def rgb_by_pillow(pixels: npt.NDArray[np.uint32]) -> Pixels:
+    """The same where OpenCV is not installed."""
     from PIL import Image
 
+    height, width = pixels.shape
     return np.array(Image.frombuffer("RGB", (width, height), pixels.tobytes(), "raw", "BGRX"), np.uint8)
 
 
@@ -350,24 +365,24 @@ def _on_x11() -> bool:
     return sys.platform.startswith("linux")
 
 
-def _open_x(display: str) -> Display | None:
+def _open_x11(display: str) -> Connection | None:
     if not _on_x11():
         return None
     if not display:
         raise OSError("DISPLAY is not set, so there is no screen to look at; name a display, or use a virtual one")
-    from Xlib.display import Display
+    from actions.backends.x11_connection import Connection
 
-    return Display(display)
+    return Connection(display)
 
 
-def _open_mss(display: str) -> tuple[MSS, str]:
+def _open_mss(display: str, backends: Sequence[str] = BACKENDS) -> tuple[MSS, str]:
     """mss on the first backend that can really grab."""
     from mss import MSS
 
     if not _on_x11():
         return MSS(), "default"
     errors: list[Exception] = []
-    for backend in BACKENDS:
+    for backend in backends:
         try:
             mss = MSS(backend=backend, display=display)
             mss.grab((0, 0, 1, 1))

@@ -25,15 +25,21 @@ class DesktopComputer:
     """The desktop on `display` (default: `$DISPLAY`), or a `region` of it in desktop pixels.
 
     Without `settle` a screenshot is taken at once. `stop` is the kill switch: once it is set, the hands do nothing more.
+    `patience` is how many seconds a display that died may take to come back.
 
     Raises:
         DisplayLost: there is no such display.
     """
 
     def __init__(
-        self, display: str | None = None, region: Geometry | None = None, settle: bool = True, stop: threading.Event | None = None
+        self,
+        display: str | None = None,
+        region: Geometry | None = None,
+        settle: bool = True,
+        stop: threading.Event | None = None,
+        patience: float = 5.0,
     ) -> None:
-        self._capture = Capture(display, region)
+        self._capture = Capture(display, region, patience)
         self._settle = settle
         try:
             self._hands = Executor(open_backend(display), stop)

@@ -18,6 +18,7 @@ from typing import IO, Any
 from actions.geometry import Size
 
 DEFAULT_SIZE = Size(1280, 720)
+LARGEST = 32767  # of X11; Xvfb takes more, and then shows something else
 START_SECONDS = 30.0  # Xvfb needs 0.1 s on an idle machine
 END_SECONDS = 3.0
 PROBE_SECONDS = 0.3
@@ -48,8 +49,8 @@ class VirtualDesktop:
     """
 
     def __init__(self, size: Size = DEFAULT_SIZE, window_manager: str | None = "openbox") -> None:
-        if size.width < 1 or size.height < 1:
-            raise VirtualDesktopError(f"size is {size}: a screen is at least 1x1")
+        if not (1 <= size.width <= LARGEST and 1 <= size.height <= LARGEST):
+            raise VirtualDesktopError(f"size is {size}: a screen is from 1x1 to {LARGEST}x{LARGEST}")
         _check_installed("Xvfb", *([window_manager] if window_manager else []))
         self.size = size
         self.display = ""
@@ -154,9 +155,10 @@ def _is_managed(display: str) -> bool:
     ask before its main loop runs, 2 of 8 here. So a probe asks, and is withdrawn; the caller tries again if it was lost.
     """
     from Xlib import X
-    from Xlib.display import Display
 
-    connection = Display(display)
+    from actions.backends.x11_connection import open_display
+
+    connection = open_display(display)
     try:
         if connection.screen().root.get_full_property(connection.intern_atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType) is None:
             return False
