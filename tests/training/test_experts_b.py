@@ -53,6 +53,7 @@ CASES = [  # stored page, task, instruction, history, thought
     ("select", "choose-list", "Select Conchita from the list and click Submit.", (), "focus the list"),
     ("select", "choose-list", "Select Larisa from the list and click Submit.", (), 'click "Submit"'),
     ("select-focused", "choose-list", "Select Danita from the list and click Submit.", (), 'choose "Danita"'),
+    ("select-focused", "choose-list", "Select Danita from the list and click Submit.", ('choose "Danita"',), "take this one"),
     ("select-focused", "choose-list", "Select Conchi from the list and click Submit.", (), "next in the list"),
     ("shapes", "click-shape", "Click on a large magenta item", (), 'click "large magenta item"'),
     ("shapes", "click-shape", "Click on a circle", (), 'click "circle"'),
@@ -210,6 +211,14 @@ def test_a_box_that_was_dropped_in_the_wrong_place_is_dragged_again(miniwob: Min
     miniwob.open("drag-box", FIRST_TRAINING_SEED)
     small = Page.from_json(miniwob.evaluate(READ_PAGE_JS)).first(id="draggableSmall")
     assert solve(miniwob, "drag-box", FIRST_TRAINING_SEED, Drag(path=(small.point, Point(0.9, 0.6)))) == 1.0
+
+
+@pytest.mark.browser
+@pytest.mark.display
+def test_a_list_whose_popup_a_click_has_opened_is_chosen_from_all_the_same(miniwob: MiniWob) -> None:
+    miniwob.open("choose-list", FIRST_TRAINING_SEED + 4)
+    select = Page.from_json(miniwob.evaluate(READ_PAGE_JS)).first("select")
+    assert solve(miniwob, "choose-list", FIRST_TRAINING_SEED + 4, Click(point=select.point)) == 1.0
 
 
 def solve(miniwob: MiniWob, task: str, seed: int, *before: Action) -> float | None:

@@ -15,6 +15,7 @@ from training.experts.words import word_list
 FOCUS_LIST = "focus the list"
 BACK_TO_LIST = "go back to the list"
 NEXT_IN_LIST = "next in the list"
+TAKE = "take this one"
 SCROLL_DOWN, SCROLL_UP = "scroll the list down", "scroll the list up"
 OTHER_CHOICES = 8  # instructions made up for each page
 
@@ -35,7 +36,10 @@ class ChooseList:
             return Decision(FOCUS_LIST, Hotkey(keys=("tab",)))
         if options.value.startswith(wanted):
             return Decision(NEXT_IN_LIST, Hotkey(keys=("down",)))
-        return Decision(f'choose "{wanted}"', TypeText(text=wanted))
+        step = Decision(f'choose "{wanted}"', TypeText(text=wanted))
+        if step.thought in history[-1:]:  # a click had opened the popup, which keeps what was typed to itself until Enter
+            return Decision(TAKE, Hotkey(keys=("enter",)))
+        return step
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
         """What is chosen, and names that the list need not hold: it is closed, so the screen does not tell."""
