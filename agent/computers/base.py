@@ -12,7 +12,7 @@ from agent.capture import Screenshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What really happened when an action was performed: the action as done (clipped, shortened), how long it took, and what to know about it."""
+    """What really happened when an action was performed: the action as done (clipped, shortened), its time, and what to know about it."""
 
     action: Action
     seconds: float
