@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("task", metavar="TASK", help="what you are going to do, in words")
     parser.add_argument("--display", metavar=":N", help="the X display to record (default: $DISPLAY)")
     parser.add_argument(
+        "--episodes",
         "--out",
+        dest="out",
         type=Path,
         default=Path(os.environ.get("DEFTLY_EPISODES") or "episodes"),
         metavar="DIR",
