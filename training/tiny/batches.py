@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from inference.families import Family
-from training.tiny.architecture import GRID, MERGE, TOKENS_PER_SIDE
+from training.tiny.architecture import GRID, MERGE, PATCH_PX, TOKENS_PER_SIDE
 from training.tiny.samples import Question, Questioner, Sample, copy_question, pixels
 from training.tiny.shards import read_shard
-from training.tiny.shared_prefix import Segments
+from training.tiny.shared_prefix import Gaze, Segments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -27,6 +27,7 @@ TURN = "<|im_end|>\n<|im_start|>assistant\n"
 END = "<|im_end|>"
 PREFIX = "<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
 AFTER = "<|vision_end|>"
+TOKEN_PX = PATCH_PX * MERGE
 MAX_TOKENS = 200  # a longer question is left out, and counted
 
 
@@ -36,7 +37,8 @@ class Encoded(NamedTuple):
     ids: npt.NDArray[np.int32]
     answer: int
     coordinates: npt.NDArray[np.int8]
-    target: tuple[float, float] | None
+    places: list[tuple[int, int, int]]  # position that predicts x, and the point's pixel
+    copies: list[tuple[int, int]]  # position that predicts a copied token, and where in the prompt that stands
     kind: str
 
 
@@ -60,16 +62,41 @@ class Encoder:
         self.after: list[int] = tokenizer(AFTER).input_ids
         self.point_ids = {i for text, i in tokenizer.get_added_vocab().items() if text.endswith("<point>")}
         self.number = {tokenizer.convert_tokens_to_ids(str(n)): n for n in range(1000)}
+        quote = tokenizer.convert_tokens_to_ids('"')
+        self.opening = {quote, tokenizer.convert_tokens_to_ids("type(content='")}
+        self.closing = {quote, tokenizer.convert_tokens_to_ids("')")}
         self.spaced = {tokenizer.convert_tokens_to_ids(f" {n}"): n for n in range(1000)}
 
     def encode(self, question: Question) -> Encoded:
         prompt = self.tokenizer(question.prompt + TURN).input_ids
         answer = self.tokenizer(question.answer + END).input_ids
-        coordinates = [0] * (len(prompt) + len(answer))
-        for index, token in enumerate(answer[:-2]):
-            if token in self.point_ids:
-                coordinates[len(prompt) + index + 1 : len(prompt) + index + 3] = [1, 2]
-        return Encoded(np.array(prompt + answer, np.int32), len(prompt), np.array(coordinates, np.int8), question.target, question.kind)
+        ids = prompt + answer
+        coordinates, places = np.zeros(len(ids), np.int8), []
+        for index in range(len(prompt), len(ids) - 2):
+            if ids[index] in self.point_ids:
+                coordinates[index + 1 : index + 3] = 1, 2
+                places.append((index, self.number[ids[index + 1]], self.spaced[ids[index + 2]]))
+        return Encoded(np.array(ids, np.int32), len(prompt), coordinates, places, self._copies(prompt, answer), question.kind)
+
+    def _copies(self, prompt: list[int], answer: list[int]) -> list[tuple[int, int]]:
+        """Which tokens of the answer repeat a quoted or named text of the prompt, where it is spelt alike there."""
+        copies: list[tuple[int, int]] = []
+        start = None
+        for index, token in enumerate(answer):
+            if start is None:
+                start = index + 1 if token in self.opening else None
+            elif token in self.closing:
+                run = answer[start:index]
+                found = _find(prompt, run) if run else None
+                if found is not None:
+                    copies += [(len(prompt) + start + n - 1, found + n) for n in range(len(run))]
+                start = None
+        return copies
+
+
+def _find(ids: list[int], run: list[int]) -> int | None:
+    """The first place of `run` in `ids`."""
+    return next((at for at in range(len(ids) - len(run) + 1) if ids[at : at + len(run)] == run), None)
 
 
 class Batch(NamedTuple):
@@ -80,6 +107,7 @@ class Batch(NamedTuple):
     labels: Tensor  # [T] next token of the answer, -100 elsewhere
     coordinates: Tensor  # [T] whether that next token is a coordinate
     pointers: Tensor  # [N, 3]: packed position that predicts x, picture, image token that holds the target
+    gaze: Gaze
     letters: Tensor  # [B, 400, 2]
     widgets: Tensor  # [B, 400]
     kinds: list[str]  # of each segment
@@ -124,6 +152,10 @@ def _merge_order(grid: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return np.swapaxes(grouped, 1, 2).reshape(GRID * GRID, *rest)
 
 
+def _pairs(pairs: list[tuple[int, int]]) -> Tensor:
+    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
+
+
 class Batcher:
     """Draws batches. `weights` gives tasks a larger or smaller share than others."""
 
@@ -150,7 +182,11 @@ class Batcher:
     def collate(self, screens: Sequence[Screen], asked: Sequence[Sequence[Encoded]]) -> Batch:
         flat = [question for questions in asked for question in questions]
         length = -(-max(len(q.ids) for q in flat) // 8) * 8
-        ids, rows, labels, coordinates, pointers = [], [], [], [], []
+        ids, rows, labels, coordinates = [], [], [], []
+        pointers: list[tuple[int, int, int]] = []
+        looks: list[tuple[int, int]] = []
+        copies: list[tuple[int, int]] = []
+        first_column = len(self.pool.encoder.before)
         start = 0
         per_image = len(asked[0])
         for number, question in enumerate(flat):
@@ -163,9 +199,11 @@ class Batcher:
             marks = np.zeros(size, np.int8)
             marks[:-1] = question.coordinates[1:]
             coordinates.append(marks)
-            if question.target is not None and (firsts := np.flatnonzero(marks == 1)).size:
-                x, y = (min(TOKENS_PER_SIDE - 1, int(v * TOKENS_PER_SIDE)) for v in question.target)
-                pointers.append((start + int(firsts[0]), number // per_image, y * TOKENS_PER_SIDE + x))
+            for position, x_px, y_px in question.places:
+                token = min(TOKENS_PER_SIDE - 1, y_px // TOKEN_PX) * TOKENS_PER_SIDE + min(TOKENS_PER_SIDE - 1, x_px // TOKEN_PX)
+                pointers.append((start + position, number // per_image, token))
+                looks += [(start + position + n, first_column + token) for n in range(2)]
+            copies += [(start + position, source) for position, source in question.copies]
             start += size
         letters = np.stack([_merge_order(s.letters.reshape(GRID, GRID, 2)) for s in screens])
         return Batch(
@@ -180,6 +218,7 @@ class Batcher:
             labels=torch.from_numpy(np.concatenate(labels)),
             coordinates=torch.from_numpy(np.concatenate(coordinates)),
             pointers=torch.tensor(pointers, dtype=torch.long).reshape(-1, 3),
+            gaze=Gaze(_pairs(looks), _pairs(copies)),
             letters=torch.from_numpy(letters).long(),
             widgets=torch.from_numpy(np.stack([_merge_order(s.widgets) for s in screens])).long(),
             kinds=[q.kind for q in flat],

@@ -18,7 +18,7 @@ from training.tiny.labels import NUM_LETTER_CLASSES, SLOTS, WIDGETS
 from training.tiny.shared_prefix import SharedPrefixModel
 
 SIGMA_PX = 2.5  # a click that lands this near is nearly as good
-WEIGHTS = {"answer": 1.0, "pointer": 0.3, "letters": 0.5, "widgets": 0.2, "place": 0.1}
+WEIGHTS = {"answer": 1.0, "gaze": 0.3, "pointer": 0.1, "letters": 0.5, "widgets": 0.2, "place": 0.1}
 NONE_WEIGHT = 0.15  # most patches show no letter and no widget
 
 
@@ -68,12 +68,13 @@ class Objective(nn.Module):
         return self._sum(self._dense(patches, batch))
 
     def forward(self, batch: Batch) -> Losses:
-        hidden, patches, image_states = self.shared(batch.images, batch.segments)
-        parts = self._dense(patches, batch)
-        parts["answer"] = self._answer(hidden, batch)
-        parts["place"] = self._place(image_states)
+        seen = self.shared(batch.images, batch.segments, batch.gaze)
+        parts = self._dense(seen.patches, batch)
+        parts["answer"] = self._answer(seen.hidden, batch)
+        parts["place"] = self._place(seen.image_states)
+        parts["gaze"] = seen.gaze
         if len(batch.pointers):
-            parts["pointer"] = self._pointer(hidden, image_states, batch)
+            parts["pointer"] = self._pointer(seen.hidden, seen.image_states, batch)
         return self._sum(parts)
 
     def _sum(self, parts: dict[str, Tensor]) -> Losses:

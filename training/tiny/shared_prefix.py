@@ -8,7 +8,7 @@ T the number of real tokens in all segments, D hidden, H heads, E head size.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,29 @@ from training.tiny.architecture import GRID, HEAD_DIM, MERGE, NUM_HEADS, NUM_IMA
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
 
-PIXEL_MEAN = (0.5, 0.5, 0.5)
-PIXEL_STD = (0.5, 0.5, 0.5)
+LOOK_LAYERS = (3, 4)  # where a head is taught where to look; the layers after it turn what it finds into coordinates
+COPY_LAYER = 3  # where a head is taught which token to copy
+LOOK_HEAD, COPY_HEAD = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gaze:
+    """Where heads should look, `[N, 2]` each: packed position, and column among the prefix (`looks`) or in its own segment (`copies`)."""
+
+    looks: Tensor
+    copies: Tensor
+
+
+class Seen(NamedTuple):
+    """What a forward pass gives."""
+
+    hidden: Tensor  # [T, D] segments, after the last norm
+    patches: Tensor  # [B, 400, D] patch features
+    image_states: Tensor  # [B, 100, D] the image tokens after AUX_LAYER text layers
+    gaze: Tensor  # mean negative log of the attention that the taught heads give to where they should look
+
+
+AUX_LAYER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +134,8 @@ class SharedPrefixModel(nn.Module):
             x = x + block.mlp(block.norm2(x))
         return x, visual.merger(x).view(batch, NUM_IMAGE_TOKENS, -1)
 
-    def forward(self, images: Tensor, segments: Segments, *, aux_layer: int = 2) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states `[T, D]` of the segments after the last norm, patch features `[B, 400, D]`, and the image tokens' states after
-        `aux_layer` text layers `[B, 100, D]`."""
+    def forward(self, images: Tensor, segments: Segments, gaze: Gaze | None = None) -> Seen:
+        """One pass over a batch; `gaze` says where heads should look, for the loss of that name."""
         language = self.model.model.language_model
         batch = images.shape[0]
         patches, tokens = self.see(images)
@@ -131,7 +151,7 @@ class SharedPrefixModel(nn.Module):
         sin = torch.cat([self.prefix_sin.repeat(batch, 1), self.segment_sin[offset]])[:, None]
         causal_prefix = torch.full((num_prefix, num_prefix), float("-inf")).triu(1)
         causal = torch.full((length, length), float("-inf")).triu(1)
-        seen = states
+        seen, misses = states, []
         for depth, layer in enumerate(language.layers):
             attention = layer.self_attn
             x = layer.input_layernorm(states)
@@ -145,7 +165,12 @@ class SharedPrefixModel(nn.Module):
             by_image = grid[0].view(batch, segments.per_image * length, NUM_HEADS, HEAD_DIM).transpose(1, 2)
             to_prefix = by_image @ kp.transpose(-1, -2)  # [B, H, K*L, P]
             to_prefix = to_prefix.view(batch, NUM_HEADS, segments.per_image, length, num_prefix).transpose(1, 2).flatten(0, 1)
-            weights = _attend(torch.cat([to_prefix.to(own.dtype), own], dim=-1), v.dtype)
+            scores = torch.cat([to_prefix.to(own.dtype), own], dim=-1)  # [S, H, L, P+L]
+            if gaze is not None and depth in LOOK_LAYERS:
+                misses.append(_miss(scores[:, LOOK_HEAD], segments.rows, gaze.looks[:, 0], gaze.looks[:, 1]))
+            if gaze is not None and depth == COPY_LAYER:
+                misses.append(_miss(scores[:, COPY_HEAD], segments.rows, gaze.copies[:, 0], gaze.copies[:, 1] + num_prefix))
+            weights = _attend(scores, v.dtype)
             from_prefix = weights[..., :num_prefix].reshape(batch, segments.per_image, NUM_HEADS, length, num_prefix).transpose(1, 2)
             mixed = from_prefix.reshape(batch, NUM_HEADS, -1, num_prefix) @ vp
             mixed = mixed.view(batch, NUM_HEADS, segments.per_image, length, HEAD_DIM).transpose(1, 2).flatten(0, 1)
@@ -153,7 +178,15 @@ class SharedPrefixModel(nn.Module):
             mixed = mixed.transpose(1, 2).reshape(num_cells, -1)[segments.rows]
             states = states + attention.o_proj(torch.cat([mixed_prefix.transpose(1, 2).reshape(num_packed_prefix, -1), mixed]))
             states = states + layer.mlp(layer.post_attention_layernorm(states))
-            if depth + 1 == aux_layer:
+            if depth + 1 == AUX_LAYER:
                 seen = states
-        image_states = seen[:num_packed_prefix].view(batch, num_prefix, -1)[:, len(self.before) : len(self.before) + NUM_IMAGE_TOKENS]
-        return language.norm(states[num_packed_prefix:]), patches, image_states
+        first = len(self.before)
+        image_states = seen[:num_packed_prefix].view(batch, num_prefix, -1)[:, first : first + NUM_IMAGE_TOKENS]
+        missed = torch.cat(misses).mean() if misses else states.new_zeros(())
+        return Seen(language.norm(states[num_packed_prefix:]), patches, image_states, missed)
+
+
+def _miss(scores: Tensor, rows: Tensor, positions: Tensor, columns: Tensor) -> Tensor:
+    """Negative log attention that packed `positions` give to `columns`, from one head's scores `[S, L, P+L]`."""
+    wanted = scores.flatten(0, 1)[rows[positions]].float()
+    return -wanted.log_softmax(dim=-1).gather(1, columns[:, None])[:, 0]

@@ -155,8 +155,7 @@ class Trainer:
         for task, screens in sorted(self.pool.test.items()):
             batch = self.batcher.collate(screens, [screen.questions[:1] for screen in screens])
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                hidden, _, _ = self.objective.shared(batch.images, batch.segments)
-                logits = self.objective.logits(hidden)
+                logits = self.objective.logits(self.objective.shared(batch.images, batch.segments).hidden)
             _score(logits, batch, self.objective.number_ids, right[task], near[task])
         line = {
             task: (round(float(np.mean(right[task])), 2), round(float(np.mean(near[task])), 2) if near[task] else None) for task in right

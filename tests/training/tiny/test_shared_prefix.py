@@ -32,7 +32,7 @@ def test_questions_behind_a_shared_picture_equal_the_model_on_each_alone(model: 
     questions = [torch.randint(20, 1000, (size,), generator=generator) for size in sizes]
     rows = torch.cat([torch.arange(size) + number * longest for number, size in enumerate(sizes)])
     segments = Segments(ids=torch.cat(questions), rows=rows, num_segments=6, max_length=longest, per_image=3)
-    hidden, _, _ = SharedPrefixModel(model, BEFORE, AFTER)(images, segments)
+    hidden = SharedPrefixModel(model, BEFORE, AFTER)(images, segments).hidden
     logits = (hidden @ model.lm_head.weight.T).split(sizes)
     for number, question in enumerate(questions):
         expected = _alone(model, images[number // 3], question)
