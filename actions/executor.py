@@ -94,6 +94,7 @@ class Executor:
                 self._press(action.button, *self._backend.position())
             case ButtonUp():
                 self._go(action.point, geometry)
+                self._backend.wait_for_target(self._sleep)
                 self._backend.button(action.button, down=False)
             case Scroll():
                 self._go(action.point, geometry)
@@ -155,6 +156,7 @@ class Executor:
             self._backend.move(x_px, y_px)
             self._sleep(_DRAG_STEP)
         self._sleep(_DRAG_RELEASE - _DRAG_STEP)
+        self._backend.wait_for_target(self._sleep)
         self._backend.button(button, down=False)
 
     def _press_together(self, keys: tuple[str, ...]) -> None:

@@ -30,6 +30,10 @@ class Backend(Protocol):
 
     def button(self, button: Button, down: bool) -> None: ...
 
+    def wait_for_target(self, sleep: Sleep) -> None:
+        """Before a drag's button is released: where data is dragged, wait until what is under the pointer says that it takes it."""
+        ...
+
     def wheel(self, dx: int, dy: int) -> None:
         """Turn the wheel by whole clicks; `dy` < 0 shows what is below, `dx` > 0 what is to the right."""
         ...

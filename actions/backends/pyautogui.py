@@ -33,6 +33,7 @@ _NAMES = {
 # What pyautogui calls a click: Windows counts 120 to a notch, macOS counts lines.
 _PER_WHEEL_CLICK = {"win32": 120, "darwin": 3}.get(sys.platform, 1)
 SHORT = 20  # characters
+_TARGET_SECONDS = 0.3  # until whatever takes a drop has surely said so
 _PASTE_SECONDS = 0.15  # until the paste was surely read; there is no word from whoever reads it
 
 
@@ -73,6 +74,9 @@ class PyAutoGuiBackend:
         with _reaching():
             (self._gui.mouseDown if down else self._gui.mouseUp)(button=button)
         self._buttons = self._buttons | {button} if down else self._buttons - {button}
+
+    def wait_for_target(self, sleep: Sleep) -> None:
+        sleep(_TARGET_SECONDS)
 
     def wheel(self, dx: int, dy: int) -> None:
         if dx and sys.platform == "win32":

@@ -12,6 +12,7 @@ from Xlib.display import Display
 
 from actions.backends.base import Entered, Sleep
 from actions.backends.x11_connection import Connection
+from actions.backends.x11_drop import DropWatch
 from actions.backends.x11_keymap import KEYSYMS, Keymap, Stroke, keysym_of
 from actions.backends.x11_keys import KEYMAP_PAUSE
 from actions.backends.x11_typing import Typer
@@ -35,6 +36,7 @@ class X11Backend:
         self._typer: Typer | None = None
         self._strokes: dict[str, Stroke] = {}
         self._acted_at = 0.0
+        self._drop: DropWatch | None = None
         self._closed = False
         self._open()
         atexit.register(self.close)
@@ -68,9 +70,16 @@ class X11Backend:
 
     def button(self, button: Button, down: bool) -> None:
         with self._acting() as display:
+            if down:
+                self._drop = DropWatch(display)
             display.xtest_fake_input(X.ButtonPress if down else X.ButtonRelease, _BUTTONS[button])
             display.sync()
         self._acted_at = time.monotonic()
+
+    def wait_for_target(self, sleep: Sleep) -> None:
+        with self._connection.use() as display:
+            if self._drop:
+                self._drop.wait_for_target(display, sleep)
 
     def wheel(self, dx: int, dy: int) -> None:
         with self._connection.use() as display:

@@ -28,6 +28,8 @@ def open_display(name: str | None) -> Display:
     except LOST as err:
         _close_sockets_of(err)
         raise DisplayGone(f"cannot connect to the display {name or os.environ.get('DISPLAY', '')}: {err}") from err
+    if display.has_extension("XFIXES"):
+        display.xfixes_query_version()  # the server answers nothing of it before
     # The default handler prints to stderr; what may fail (a window that is just gone) is checked by those who ask.
     display.set_error_handler(lambda *_: None)
     return display
