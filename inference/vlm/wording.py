@@ -30,10 +30,10 @@ class Wording:
         return self._release(new)
 
     def finish(self) -> str:
-        """What was held back, when no more tokens come."""
+        """What was held back, when no more tokens come. Half a character at the very end is left out, as vLLM leaves it out."""
         if self.stopped:
             return ""
-        said = self._release(self._new_text())
+        said = self._release(self._new_text().rstrip(HALF_CHARACTER))
         held, self._held = self._held, ""
         return said + ("" if self.stopped else held)
 
