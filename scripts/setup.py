@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
@@ -45,7 +46,7 @@ def main() -> int:
     options = parser.parse_args()
     extras = sorted(set(options.extras.split(",")))
     try:
-        install_debian_packages()
+        install_debian_packages(extras)
         if not options.force and is_done(extras):
             return 0
         make_venv()
@@ -91,9 +92,9 @@ def is_done(extras: list[str]) -> bool:
 # --- Debian packages
 
 
-def install_debian_packages() -> None:
+def install_debian_packages(extras: list[str]) -> None:
     """Bring the missing Debian packages, or say how to."""
-    missing = missing_debian_packages()
+    missing = missing_debian_packages() + missing_parts_of_python(extras)
     if not missing or not sys.platform.startswith("linux"):
         return
     as_root = apt_prefix()
@@ -113,6 +114,14 @@ def install_debian_packages() -> None:
 
 def missing_debian_packages() -> list[str]:
     return [package for package, brings in DEBIAN_PACKAGES.items() if not (Path(brings).exists() or shutil.which(brings))]
+
+
+def missing_parts_of_python(extras: list[str]) -> list[str]:
+    """Debian cuts its own Python into packages; any other Python comes whole, or lacks what no package brings."""
+    if sys.base_prefix != "/usr":
+        return []
+    missing = [f"python3.{sys.version_info.minor}-venv"] if find_spec("ensurepip") is None else []
+    return [*missing, "python3-tk"] if "dev" in extras and find_spec("_tkinter") is None else missing
 
 
 def apt_prefix() -> list[str] | None:

@@ -32,4 +32,4 @@ def test_without_a_python_it_says_which_are_fit(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "no Python from 3.11 to 3.13" in done.stderr
+    assert "no Python from 3.11 to 3.13 was found" in done.stderr
