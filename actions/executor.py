@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -37,6 +38,7 @@ _APART_SECONDS, _APART_PX = 0.55, 10
 _BETWEEN_CLICKS = 0.04
 # Measured: the fastest drag that HTML5 drag-and-drop accepts in Chromium, with some room.
 _DRAG_HOLD, _DRAG_MOVES, _DRAG_STEP, _DRAG_RELEASE = 0.06, 12, 0.02, 0.1
+_NOT_TYPED = ("Cc", "Cs")  # control characters, which would be commands, and halves of characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class Executor:
 
     def _type(self, action: TypeText) -> Performed:
         text = action.text.replace("\r\n", "\n").replace("\r", "\n")
-        kept = "".join(char for char in text if char in "\n\t" or char.isprintable() or ord(char) >= 0xA0)
+        kept = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _NOT_TYPED)
         notes = [f"left out {len(text) - len(kept)} control character(s)"] if len(kept) < len(text) else []
         entered, hows = "", dict[str, None]()
         for piece in _pieces(kept):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from Xlib import X, Xatom
 from Xlib.display import Display
@@ -20,6 +21,11 @@ _FETCH_AGAIN = 0.03  # some clients fetch twice; an Enter right after the paste 
 _POLL = 0.02
 # After a click or a key the focus may still move because of it, and the client may still select or copy something.
 _FOCUS_SECONDS, _SELECTION_SECONDS = 0.5, 0.15
+
+
+class _Paste(NamedTuple):
+    taken: bool
+    how: str
 
 
 class Typer:
@@ -42,24 +48,28 @@ class Typer:
         if focused_window(display) in self._no_paste:
             return Entered(keys.type(text, sleep), "typed by keys, as this window takes no paste")
         sleep(max(0.0, acted_at + _SELECTION_SECONDS - time.monotonic()))
-        done = keys.type(_started_by_key(display, text), sleep)
-        how = "pasted"
-        while len(done) < len(text) and how.startswith("pasted"):
+        start = _started_by_key(display, text)
+        done = keys.type(start, sleep)
+        if done != start or done == text:
+            return Entered(done, "typed by keys")
+        while len(done) < len(text):
             piece = text[len(done) : len(done) + _PIECE]
-            how = self._paste(display, keymap, keys, piece, sleep)
-            done += piece if how.startswith("pasted") else keys.type(text[len(done) :], sleep)
-        return Entered(done, how)
+            pasted = self._paste(display, keymap, keys, piece, sleep)
+            if not pasted.taken:
+                return Entered(done + keys.type(text[len(done) :], sleep), pasted.how)
+            done += piece
+        return Entered(done, pasted.how)
 
-    def _paste(self, display: Display, keymap: Keymap, keys: KeyTyping, text: str, sleep: Sleep) -> str:
-        """Offer `text`, press Shift+Insert, and see whether it was fetched; returns how it went."""
+    def _paste(self, display: Display, keymap: Keymap, keys: KeyTyping, text: str, sleep: Sleep) -> _Paste:
+        """Offer `text`, press Shift+Insert, and see whether it was fetched."""
         shift, insert = (keymap.stroke(KEYSYMS[name]) for name in ("shift", "insert"))
         if shift is None or insert is None:
-            return "typed by keys, as this keyboard has no Shift+Insert"
+            return _Paste(False, "typed by keys, as this keyboard has no Shift+Insert")
         if self._selection is None:
             self._selection = SelectionServer(self._display_name)
         offer = self._selection.offer(text)
         if offer is None:
-            return "typed by keys, as the clipboard holds what could not be put back"
+            return _Paste(False, "typed by keys, as the clipboard holds what could not be put back")
         self._offering = True
         keys.strike(Stroke(insert.keycode, (shift.keycode,)))
         fetched = self._wait_fetched(display, offer, sleep)
@@ -67,10 +77,10 @@ class Typer:
             self._selection.withdraw(offer)
             fetched = self._was_fetched(display, offer)
         if fetched is None:
-            self._no_paste.add(focused_window(display))
-            return "typed by keys, as the paste was not fetched"
+            self._no_paste |= {focused_window(display)} - {X.NONE, X.PointerRoot}
+            return _Paste(False, "typed by keys, as the paste was not fetched")
         sleep(_FETCH_AGAIN)
-        return "pasted" if fetched else "pasted, but by another program than the focused one"
+        return _Paste(True, "pasted" if fetched else "pasted, but fetched only by another program than the focused one")
 
     def _wait_fetched(self, display: Display, offer: Offer, sleep: Sleep) -> bool | None:
         deadline = time.monotonic() + _FETCH_SECONDS
