@@ -11,14 +11,18 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from actions.geometry import Size
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
 Pixels = npt.NDArray[np.uint8]
+Deflate: TypeAlias = "Callable[[Buffer], bytes]"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB8_NOT_INTERLACED = (8, 2, 0, 0, 0)
 
@@ -28,7 +32,7 @@ class PngError(ValueError):
 
 
 @cache
-def fastest_compress() -> Callable[[bytes], bytes]:
+def fastest_compress() -> Deflate:
     """isal's deflate where it is installed, else the standard library's; both at level 1."""
     try:
         from isal import isal_zlib
@@ -37,14 +41,14 @@ def fastest_compress() -> Callable[[bytes], bytes]:
     return lambda data: bytes(isal_zlib.compress(data, 1))
 
 
-def encode(rgb: Pixels, compress: Callable[[bytes], bytes] | None = None) -> bytes:
+def encode(rgb: Pixels, compress: Deflate | None = None) -> bytes:
     """`rgb` `[H, W, 3]` as PNG. `compress` is any zlib-format deflate; the pixels read back are the same whichever it is."""
     height, width, _ = rgb.shape
     rows = np.empty((height, width * 3 + 1), np.uint8)
     rows[:, 0] = 0  # the filter of each row: none
     rows[:, 1:] = rgb.reshape(height, width * 3)
     header = struct.pack(">IIBBBBB", width, height, *_RGB8_NOT_INTERLACED)
-    data = (compress or fastest_compress())(rows.tobytes())
+    data = (compress or fastest_compress())(rows.data)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 

@@ -46,8 +46,8 @@ class Profile:
 
 
 GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or nothing was done
-TYPED = Profile(react=0.12, quiet=0.06, patience=0.08)
-TOUCHED = Profile(react=0.16, quiet=0.08, patience=0.20)  # clicked, dragged, scrolled
+TYPED = Profile(react=0.12, quiet=0.06, patience=0.06)
+TOUCHED = Profile(react=0.15, quiet=0.07, patience=0.20)  # clicked, dragged, scrolled
 CALLED = Profile(react=0.25, quiet=0.20, patience=0.40, busy=1.5, limit=8.0)  # something may load: Enter, a URL, an app
 STIRRED = Profile(react=0.20, quiet=0.25, patience=0.30)  # it has just been seen to change by itself
 

@@ -10,9 +10,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from actions.backends import open_backend
 from actions.dialects import get_dialect
@@ -20,7 +20,7 @@ from actions.executor import Executor
 from actions.geometry import Frame, Point, Size
 from actions.space import Click, Prediction
 from agent.capture import Capture
-from agent.change import around, changed_rects
+from agent.change import around, changed_rects, share
 from agent.computers.base import Outcome
 from agent.computers.desktop import DesktopComputer
 from agent.computers.virtual import VirtualDesktop
@@ -57,7 +57,8 @@ class Wait:
     action: str
     seconds: float
     verdict: str  # complete, caught or missed
-    late: str = ""
+    late: str = ""  # where it changed afterwards
+    late_share: float = 0.0  # how much of the screen that was
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,28 +137,50 @@ def measure_step(plan: Plan = Plan(), tell: Callable[[str], None] = lambda _: No
         SceneError: there is no program here to measure with.
     """
     cost = StepCost(screen=SCREEN)
-    with VirtualDesktop(SCREEN) as desktop, DesktopComputer(desktop.display) as computer, _eyes_and_hands(desktop) as (capture, hands):
-        scenes: list[Callable[[], TkScene | BrowserScene]] = [lambda: TkScene(desktop, capture)]
-        if plan.browser:
-            scenes.append(lambda: BrowserScene(desktop, capture, hands))
-        for open_scene in scenes:
-            try:
-                scene = open_scene()
-            except SceneError as error:
-                cost.notes.append(str(error))
-                continue
-            with scene:
-                events = scene.events()
-                computer.screenshot()
-                for event in events * plan.repeats:
-                    tell(f"waiting for: {event.name}")
-                    cost.waits.append(_wait_for(event, computer, plan.truth_seconds))
-                _measure_peers(cost, plan, events, hands, capture, tell)
-                tell("the fixed part")
-                cost.stages = _fixed_part(capture, hands, plan.fixed_rounds)  # of the last scene: the fuller screen
+    with ExitStack() as stack:
+        desktop = stack.enter_context(VirtualDesktop(SCREEN))
+        computer = stack.enter_context(DesktopComputer(desktop.display))
+        capture, hands = stack.enter_context(_eyes_and_hands(desktop))
+        browser = _open(cost, stack, lambda: BrowserScene(desktop, capture, hands)) if plan.browser else None
+        with ExitStack() as upper:  # in front of the browser, as on anyone's desktop
+            tk = _open(cost, upper, lambda: TkScene(desktop, capture))
+            _measure(cost, plan, tk, computer, hands, capture, tell)
+        _measure(cost, plan, browser, computer, hands, capture, tell)
     if not cost.waits:
         raise SceneError("; ".join(cost.notes))
     return cost
+
+
+S = TypeVar("S", BrowserScene, TkScene)
+
+
+def _open(cost: StepCost, stack: ExitStack, scene: Callable[[], S]) -> S | None:
+    try:
+        return stack.enter_context(scene())
+    except SceneError as error:
+        cost.notes.append(str(error))
+        return None
+
+
+def _measure(
+    cost: StepCost,
+    plan: Plan,
+    scene: BrowserScene | TkScene | None,
+    computer: DesktopComputer,
+    hands: Executor,
+    capture: Capture,
+    tell: Callable[[str], None],
+) -> None:
+    if scene is None:
+        return
+    events = scene.events()
+    computer.screenshot()
+    for event in events * plan.repeats:
+        tell(f"waiting for: {event.name}")
+        cost.waits.append(_wait_for(event, computer, plan.truth_seconds))
+    _measure_peers(cost, plan, events, hands, capture, tell)
+    tell("the fixed part")
+    cost.stages = _fixed_part(capture, hands, plan.fixed_rounds)
 
 
 @contextmanager
@@ -180,14 +203,20 @@ def _wait_for(event: Event, computer: DesktopComputer, truth_seconds: float) -> 
     late = computer.news_since(seen)
     verdict = "complete"
     if late:
-        middle = around(late)
         x_px, y_px = (late[0].left + late[0].right) / 2, (late[0].top + late[0].bottom) / 2
         aimed = Click(point=Point.from_pixel(x_px, y_px, seen.size))
         verdict = "caught" if computer.stale(seen, (aimed,)) else "missed"
     event.undo()
     time.sleep(0.7)
     computer.screenshot()
-    return Wait(event=event.name, action=event.action.type, seconds=seconds, verdict=verdict, late=str(middle) if late else "")
+    return Wait(
+        event=event.name,
+        action=event.action.type,
+        seconds=seconds,
+        verdict=verdict,
+        late=str(around(late)) if late else "",
+        late_share=share(late, seen.size),
+    )
 
 
 def _measure_peers(
@@ -199,7 +228,7 @@ def _measure_peers(
             if kind in cost.peers.setdefault(peer.name, {}):
                 continue
             tell(f"as {peer.name} does: {kind}")
-            cost.peers[peer.name][kind] = step(peer, event.action, hands, lambda: capture.grab().rgb, capture.geometry)
+            cost.peers[peer.name][kind] = step(peer, event.action, hands, capture.display, capture.geometry)
             event.undo()
 
 

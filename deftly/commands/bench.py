@@ -69,11 +69,12 @@ def _stages(cost: StepCost) -> Table:
 
 
 def _waits(cost: StepCost) -> Table:
-    table = _table("the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed")
+    table = _table("the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed", "late, % of screen")
     for event in cost.events:
         waits = [wait for wait in cost.waits if wait.event == event]
         counts = [str(sum(wait.verdict == verdict for wait in waits) or "") for verdict in ("complete", "caught", "missed")]
-        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts)
+        late = " ".join(f"{wait.late_share:.2%}"[:-1] for wait in waits if wait.late)
+        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts, late)
     table.add_row("mean", f"{cost.settle:.3f}", style="bold")
     return table
 
