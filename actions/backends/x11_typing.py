@@ -17,7 +17,7 @@ from actions.backends.x11_selection import Offer, SelectionServer
 SHORT = 20  # characters; up to here key events are as fast as a paste, and pages that listen to keys see them
 _PIECE = 50_000  # characters; four bytes each still fit one property, so that INCR transfers are not needed
 _FETCH_SECONDS = 1.0  # a paste takes 2 to 9 ms; a busy machine is given time
-_FETCH_AGAIN = 0.03  # some clients fetch twice; an Enter right after the paste must not come between
+_FETCH_AGAIN = 0.03  # some clients fetch twice: so long what they fetch stays the same
 _POLL = 0.02
 # After a click or a key the focus may still move because of it, and the client may still select or copy something.
 _FOCUS_SECONDS, _SELECTION_SECONDS = 0.5, 0.15
@@ -35,6 +35,7 @@ class Typer:
         self._display_name = display_name
         self._selection: SelectionServer | None = None
         self._offering = False
+        self._fetched_at = 0.0
         self._no_paste: set[int] = set()
 
     def enter(self, display: Display, keymap: Keymap, text: str, sleep: Sleep, acted_at: float, keys_only: bool) -> Entered:
@@ -67,6 +68,7 @@ class Typer:
             return _Paste(False, "typed by keys, as this keyboard has no Shift+Insert")
         if self._selection is None:
             self._selection = SelectionServer(self._display_name)
+        self._let_fetch_again()
         offer = self._selection.offer(text)
         if offer is None:
             return _Paste(False, "typed by keys, as the clipboard holds what could not be put back")
@@ -79,7 +81,7 @@ class Typer:
         if fetched is None:
             self._no_paste |= {focused_window(display)} - {X.NONE, X.PointerRoot}
             return _Paste(False, "typed by keys, as the paste was not fetched")
-        sleep(_FETCH_AGAIN)
+        self._fetched_at = time.monotonic()
         return _Paste(True, "pasted" if fetched else "pasted, but fetched only by another program than the focused one")
 
     def _wait_fetched(self, display: Display, offer: Offer, sleep: Sleep) -> bool | None:
@@ -103,7 +105,11 @@ class Typer:
         """Put back what the user had copied, after the last paste."""
         if self._offering and self._selection is not None:
             self._offering = False
+            self._let_fetch_again()
             self._selection.restore()
+
+    def _let_fetch_again(self) -> None:
+        time.sleep(max(0.0, self._fetched_at + _FETCH_AGAIN - time.monotonic()))
 
     def close(self) -> None:
         if self._selection is not None:
