@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class X11Listener:
         wanted = {**nothing, "device_events": (X.KeyPress, X.MotionNotify), "client_started": False, "client_died": False}
         self._context = self._control.record_create_context(0, [record.AllClients], [wanted])
         self._control.sync()
+        self._clock_offset = math.inf  # between the server's clock, in milliseconds since some start, and ours
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="deftly-listener", daemon=True)
         self._thread.start()
@@ -92,8 +94,14 @@ class X11Listener:
         data = reply.data
         while data:
             event, data = rq.EventField("event").parse_binary_value(data, self._data.display, None, None)
-            if translated := self._translate(event, time.time()):
+            if translated := self._translate(event, self._time_of(event)):
                 self._put(translated)
+
+    def _time_of(self, event: Any) -> float:
+        """When it happened, by the server's clock: what is between two events does not depend on when we get to hear of them."""
+        seconds = event.time / 1000
+        self._clock_offset = min(self._clock_offset, time.time() - seconds)
+        return float(seconds + self._clock_offset)
 
     def _translate(self, event: Any, now: float) -> InputEvent | None:
         if event.type == X.MotionNotify:
