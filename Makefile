@@ -30,8 +30,15 @@ format: setup-dev  ## put the code in shape
 	@$(PYTHON) -m ruff check --fix-only .
 	@$(PYTHON) -m ruff format .
 
-train-tiny: setup  ## train the bundled model again, from scratch
-	@echo "train-tiny: not there yet" >&2; exit 1
+TINY ?= train-tiny-run
+
+train-tiny: setup  ## train the bundled model again, from scratch: hours on two cores; stops and goes on at will
+	@$(PYTHON) -m training.tiny.prepare --out $(TINY)/data --rounds 7
+	@MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 \
+		$(PYTHON) -m training.tiny.train --shards $(TINY)/data/shards --run $(TINY)/run
+	@$(PYTHON) -m training.tiny.export --run $(TINY)/run --out $(TINY)/model
+	@$(PYTHON) -m deftly eval miniwob --model $(TINY)/model --episodes $(TINY)/episodes --report $(TINY)/report.json
+	@$(PYTHON) -m training.tiny.card --model $(TINY)/model --report $(TINY)/report.json
 
 clean:  ## remove .venv, caches and builds
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

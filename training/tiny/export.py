@@ -25,6 +25,7 @@ def export(run: Path, out: Path) -> None:
     model.load_state_dict(weights)
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(out)
     image = load_family("deftly-tiny").image
     settings = {
