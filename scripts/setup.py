@@ -21,15 +21,13 @@ REPO = Path(__file__).resolve().parents[1]
 VENV = REPO / ".venv"
 STAMP = VENV / "deftly-setup.json"
 
-# Debian package -> a command or file that it brings. The fonts decide how pages look, and the bundled model learnt its
-# letters from these: Arial is Nimbus Sans, sans-serif is DejaVu Sans.
+# Debian package -> a command or file that it brings. The bundled model learnt its letters from pages in DejaVu.
 DEBIAN_PACKAGES = {
     "xvfb": "Xvfb",
     "openbox": "openbox",
     "chromium": "chromium",
     "xterm": "xterm",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
-    "fonts-urw-base35": "/usr/share/fonts/opentype/urw-base35/NimbusSans-Regular.otf",
 }
 STARTED = time.monotonic()
 

@@ -27,6 +27,7 @@ from agent.endings import DisplayLost, Done, GaveUp
 
 AREA_CSS_PX = 160  # the task area is 160x160 CSS px below a 50 px bar that holds the instruction
 INSTRUCTION_CSS_PX = 50
+FONTS = Path(__file__).with_name("fonts.conf")  # the same letters on every machine
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--test-type",
@@ -118,7 +119,7 @@ class MiniWob:
                 "--window-size=240,260",
                 *CHROMIUM_FLAGS,
             ],
-            env={"DISPLAY": self._desk.display, "HOME": self._profile.name},
+            env={"DISPLAY": self._desk.display, "HOME": self._profile.name, "FONTCONFIG_FILE": str(FONTS)},
         )
         self._page = self._browser.pages[0]
         self._settle = settle
