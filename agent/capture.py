@@ -69,7 +69,7 @@ class Screenshot:
         return cls(
             geometry=geometry or Geometry(left=0, top=0, width=width, height=height),
             taken_at=time.time() if taken_at is None else taken_at,
-            rgb=_read_only(rgb),
+            rgb=_read_only(rgb.copy()),
             condition=condition,
         )
 

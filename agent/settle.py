@@ -31,7 +31,7 @@ POLL_SECONDS = 0.012
 BIG_SHARE = 0.004  # of the screen: a window, a menu, a scrolled page; not a pressed button
 STEADY_PX = 1600  # what is smaller than this does not keep a screen from settling: a caret, a spinner
 LOOKS = 4
-BUSY_LOOKS, BUSY_SECONDS = 4, 0.12  # so many changes in so short a time: a spinner turns, something is on its way
+BUSY_LOOKS, BUSY_SECONDS = 4, 0.18  # so many changes in so short a time: a spinner turns, something is on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,24 @@ class Profile:
 GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or nothing was done
 TYPED = Profile(react=0.12, quiet=0.06, patience=0.06)
 TOUCHED = Profile(react=0.15, quiet=0.07, patience=0.20)  # clicked, dragged, scrolled
-CALLED = Profile(react=0.25, quiet=0.20, patience=0.40, busy=1.5, limit=8.0)  # something may load: Enter, a URL, an app
+# Something comes, and may take its time: Enter, a new tab, a page. To wait long for the first sign costs nothing where there always is one.
+CALLED = Profile(react=0.5, quiet=0.15, patience=0.4, busy=1.5, limit=8.0)
 STIRRED = Profile(react=0.20, quiet=0.25, patience=0.30)  # it has just been seen to change by itself
 
 _CALLING_KEYS = frozenset(("enter", "f5", "f11"))
-_CALLING_CHORDS = frozenset((("ctrl", "r"), ("alt", "left"), ("alt", "right")))
-_OPENING_CHORDS = frozenset((("ctrl", "t"), ("ctrl", "n"), ("ctrl", "w"), ("ctrl", "o"), ("alt", "tab"), ("alt", "f4")))
+_CALLING_CHORDS = frozenset(
+    (
+        ("ctrl", "r"),
+        ("ctrl", "t"),
+        ("ctrl", "n"),
+        ("ctrl", "w"),
+        ("ctrl", "o"),
+        ("alt", "left"),
+        ("alt", "right"),
+        ("alt", "tab"),
+        ("alt", "f4"),
+    )
+)
 
 
 def profile_for(action: Action | None) -> Profile:
@@ -64,9 +76,7 @@ def profile_for(action: Action | None) -> Profile:
         case TypeText():
             return CALLED if "\n" in action.text else TYPED
         case Hotkey():
-            if action.keys[-1] in _CALLING_KEYS or action.keys in _CALLING_CHORDS:
-                return CALLED
-            return TOUCHED if action.keys in _OPENING_CHORDS else TYPED
+            return CALLED if action.keys[-1] in _CALLING_KEYS or action.keys in _CALLING_CHORDS else TYPED
         case KeyDown() | KeyUp():
             return CALLED if action.key in _CALLING_KEYS else TYPED
         case _:

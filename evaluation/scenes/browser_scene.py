@@ -63,7 +63,11 @@ class BrowserScene:
         self._home = f"http://127.0.0.1:{self._server.server_port}/"
         size = f"--window-size={desktop.size.width},{desktop.size.height}"
         self._program = desktop.launch([program, *FLAGS, size, f"--user-data-dir={self._profile.name}", self._home])
-        self._light, self._slow = self._find(LIGHT), self._find(SLOW)
+        try:
+            self._light, self._slow = self._find(LIGHT), self._find(SLOW)
+        except SceneError:
+            self.close()
+            raise
 
     def events(self) -> list[Event]:
         empty = Point(self._light.x + 0.4, self._light.y)
