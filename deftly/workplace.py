@@ -38,16 +38,14 @@ def check_where(where: Where) -> None:
     """Whether there can be such a screen, before anything is started.
 
     Raises:
-        UsageError: there cannot; the message says how to mend it.
+        MiniWobError: there is no such task.
+        UsageError: there is no desktop here; the message says what else to do.
     """
     match where:
         case MiniWobTask():
             from agent.computers.miniwob import check_task
 
-            try:
-                check_task(where.name)
-            except ValueError as error:
-                raise UsageError(str(error)) from error
+            check_task(where.name)
         case LocalDesktop() if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             wayland = " (a Wayland session shows X programs only)" if os.environ.get("WAYLAND_DISPLAY") else ""
             raise UsageError(f"there is no desktop here: DISPLAY is not set{wayland}. Add --virtual, or --miniwob NAME")

@@ -63,16 +63,20 @@ FONTS_JS = "() => document.fonts.ready.then(() => true)"
 CHECK_JS = "() => typeof core !== 'undefined' && typeof genProblem !== 'undefined'"
 
 
+class MiniWobError(ValueError):
+    """There is no such task, or MiniWoB++ is not installed; the message says what to do."""
+
+
 @cache
 def pages_folder() -> Path:
     """Where the `miniwob` package keeps its pages.
 
     Raises:
-        ValueError: the package is not installed.
+        MiniWobError: the package is not installed.
     """
     spec = find_spec("miniwob")
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError("MiniWoB++ is not installed: pip install 'deftly[eval]'")
+        raise MiniWobError("MiniWoB++ is not installed: pip install miniwob==1.1.0 playwright")
     return Path(spec.submodule_search_locations[0]) / "html" / "miniwob"
 
 
@@ -82,12 +86,12 @@ def task_names() -> list[str]:
 
 
 def check_task(name: str) -> None:
-    """Raises ValueError, with the nearest names, when MiniWoB++ has no task `name`."""
+    """Raises `MiniWobError`, with the nearest names, when MiniWoB++ has no task `name`."""
     names = task_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it has {len(names)} tasks, such as {', '.join(names[:3])}"
-        raise ValueError(f"MiniWoB++ has no task {name!r}: {hint}")
+        raise MiniWobError(f"MiniWoB++ has no task {name!r}: {hint}")
 
 
 class MiniWob:
@@ -129,7 +133,7 @@ class MiniWob:
         """Start `task` with `seed`; returns its instruction, as the page words it.
 
         Raises:
-            ValueError: there is no such task.
+            MiniWobError: there is no such task.
         """
         check_task(task)
         if task != self._task:
