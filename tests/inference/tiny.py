@@ -1,4 +1,4 @@
-"""A tiny Qwen2.5-VL with random weights, as a whole Hugging Face folder: the real classes, a real tokenizer, 0.3 million parameters."""
+"""Tiny Qwen VLMs with random weights, each a whole Hugging Face folder: the real classes, a real tokenizer, 0.3 million parameters."""
 
 from __future__ import annotations
 
@@ -22,49 +22,14 @@ CHAT_TEMPLATE = (
 )
 
 
-def build_tiny(folder: Path, *, seed: int = 0) -> Path:
-    """Write the model into `folder`. Its weights are spread wide, so that the most likely token is so by more than rounding."""
+def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0) -> Path:
+    """Write a model of `kind` into `folder`. Its weights are spread wide, so that the most likely token is so by more than rounding."""
     import torch
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+    from transformers import AutoModelForImageTextToText
 
     tokenizer = _tokenizer()
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "video_pad", "vision_start", "vision_end")}
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 96,
-            "intermediate_size": 160,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 3,
-            "num_key_value_heads": 1,
-            "max_position_embeddings": 4096,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6]},
-            "initializer_range": 0.15,
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-            "tie_word_embeddings": True,
-        },
-        vision_config={
-            "depth": 2,
-            "hidden_size": 64,
-            "intermediate_size": 96,
-            "num_heads": 2,
-            "out_hidden_size": 96,
-            "patch_size": PATCH,
-            "spatial_merge_size": MERGE,
-            "window_size": 4 * PATCH,
-            "fullatt_block_indexes": [1],
-            "initializer_range": 0.15,
-        },
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"],
-        vision_end_token_id=ids["vision_end"],
-        tie_word_embeddings=True,
-    )
     torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(config)
+    model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     with quiet():
@@ -72,6 +37,40 @@ def build_tiny(folder: Path, *, seed: int = 0) -> Path:
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_picture_settings(), indent=1))
     return folder
+
+
+def _config(kind: str, tokenizer: Any) -> Any:
+    from transformers import AutoConfig
+
+    holes = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("vision_start", "vision_end")}
+    holes |= {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}_pad|>") for name in ("image", "video")}
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 96,
+        "intermediate_size": 160,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 4096,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6]},
+        "initializer_range": 0.15,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "tie_word_embeddings": True,
+    }
+    eyes = {"depth": 2, "num_heads": 2, "patch_size": PATCH, "spatial_merge_size": MERGE, "initializer_range": 0.15}
+    match kind:
+        case "qwen2_vl":
+            eyes |= {"embed_dim": 64, "mlp_ratio": 2, "hidden_size": 96}
+        case "qwen2_5_vl":
+            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
+            eyes |= {"window_size": 4 * PATCH, "fullatt_block_indexes": [1]}
+        case "qwen3_vl":
+            text |= {"head_dim": 32}
+            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
+            eyes |= {"num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
+    return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=True, **holes)
 
 
 def _tokenizer() -> Any:
@@ -111,13 +110,13 @@ class Reference:
     """transformers' own path: its image processor, its position rule, its `generate`."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+        from transformers import AutoModelForImageTextToText, AutoTokenizer
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
         with quiet():
-            self.model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="float32").eval()
+            self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32").eval()
 
     def inputs(self, messages: Sequence[Message]) -> dict[str, Any]:
         """What the model's own processor class would make of `messages`; the class itself cannot be loaded without torchvision."""

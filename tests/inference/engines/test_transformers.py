@@ -22,7 +22,7 @@ from inference.vlm.checkpoint import BadModel
 from inference.vlm.wording import HALF_CHARACTER
 from tests.inference.chats import CHATS, PICTURES, SYSTEM, ask, assistant, user
 from tests.inference.picture import Picture
-from tests.inference.tiny import Reference
+from tests.inference.tiny import Reference, build_tiny
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,14 @@ def test_greedy_answers_equal_those_of_generate(engine: TransformersEngine, refe
     reply = engine.chat(ask(*chat, max_tokens=40))
     assert reply.text == reference.generate(chat, 40).rstrip(HALF_CHARACTER)
     assert reply.num_prompt_tokens == reference.inputs(chat)["input_ids"].shape[1]
+
+
+@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen3_vl"])
+def test_its_sister_families_answer_as_generate_does_too(tmp_path: Path, kind: str) -> None:
+    folder = build_tiny(tmp_path / kind, kind=kind)
+    engine, reference = TransformersEngine(folder, device="cpu"), Reference(folder)
+    for name in ("picture first", "several pictures in one message", "a conversation", "a conversation"):
+        assert engine.chat(ask(*CHATS[name])).text == reference.generate(CHATS[name], 24).rstrip(HALF_CHARACTER), name
 
 
 def test_answers_differ_with_what_is_shown(engine: TransformersEngine) -> None:
