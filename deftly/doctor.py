@@ -80,7 +80,7 @@ def _checks(screen: _Screen) -> list[Check]:
         Check(name="isal", examine=lambda: _imported("isal", "isal_zlib"), needed=False, mend=_pip("isal")),
         Check(name="opencv", examine=lambda: _imported("cv2"), needed=False, mend=_pip("opencv-python-headless")),
         Check(name="torch", examine=_torch, mend=_pip("torch~=2.13.0")),
-        Check(name="transformers", examine=lambda: version("transformers"), mend=_pip("transformers~=5.19")),
+        Check(name="transformers", examine=lambda: version("transformers"), mend=_pip("transformers~=5.19.0")),
         Check(name="model", examine=_model, mend="deftly run --model FOLDER, or --engine openai --base-url URL"),
         Check(name="miniwob", examine=_miniwob, needed=False, mend=_pip("miniwob==1.1.0", "playwright")),
         Check(name="tkinter", examine=_tkinter, needed=False, mend=_apt("python3-tk")),

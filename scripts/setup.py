@@ -21,13 +21,15 @@ REPO = Path(__file__).resolve().parents[1]
 VENV = REPO / ".venv"
 STAMP = VENV / "deftly-setup.json"
 
-# Debian package -> a command or file that it brings. The bundled model learnt its letters from pages in DejaVu.
+# Debian package -> a command that it brings, or a file (a pattern below /usr). Playwright's own Node.js needs libatomic, and the
+# bundled model learnt its letters from pages in DejaVu.
 DEBIAN_PACKAGES = {
     "xvfb": "Xvfb",
     "openbox": "openbox",
     "chromium": "chromium",
     "xterm": "xterm",
-    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+    "fonts-dejavu-core": "share/fonts/truetype/dejavu/DejaVuSans.ttf",
+    "libatomic1": "lib/*/libatomic.so.1",
 }
 STARTED = time.monotonic()
 
@@ -111,7 +113,11 @@ def install_debian_packages(extras: list[str]) -> None:
 
 
 def missing_debian_packages() -> list[str]:
-    return [package for package, brings in DEBIAN_PACKAGES.items() if not (Path(brings).exists() or shutil.which(brings))]
+    return [package for package, brings in DEBIAN_PACKAGES.items() if not is_there(brings)]
+
+
+def is_there(brings: str) -> bool:
+    return any(Path("/usr").glob(brings)) if "/" in brings else shutil.which(brings) is not None
 
 
 def missing_parts_of_python(extras: list[str]) -> list[str]:
