@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -81,14 +82,17 @@ class TransformersEngine:
 
     def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
         """The answer in pieces; the generator's own return value is the `Reply`."""
-        if self._network is None:
+        started = time.perf_counter()
+        network = self._network
+        if network is None:
             raise EngineError(f"the engine of {self.name!r} is closed: open it again")
         self._interrupted.clear()
         prompt = self._prompts.read(request.messages)
-        answer = Answer(request, tokenizer=self._tokenizer, end_ids=self._end_ids, max_tokens=self._room(prompt, request.max_tokens))
-        recalled = self._context.recall(prompt.keys, self._network.new_cache)
+        room = self._room(prompt, request.max_tokens)
+        answer = Answer(request, tokenizer=self._tokenizer, end_ids=self._end_ids, max_tokens=room, started=started)
+        recalled = self._context.recall(prompt.keys, network.new_cache)
         try:
-            logits = self._network.read(prompt, recalled)
+            logits = network.read(prompt, recalled)
             while True:
                 if piece := answer.take(logits):
                     yield piece
@@ -96,11 +100,11 @@ class TransformersEngine:
                     answer.end("interrupted")
                 if answer.ended:
                     break
-                logits = self._network.step(answer.last, prompt.next_position + len(answer) - 1, recalled.cache)
+                logits = network.step(answer.last, prompt.next_position + len(answer) - 1, recalled.cache)
             if piece := answer.rest():
                 yield piece
         finally:
-            if self._keep_context:
+            if self._keep_context and self._network is not None:
                 self._context.keep(np.concatenate([prompt.keys, answer.read_ids]), recalled.cache)
         return answer.reply(num_prompt_tokens=len(prompt.ids), num_cached_tokens=recalled.length)
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Answer:
-    """Grows by `take` until `ended`; what `take` and `rest` return, joined, is its text."""
+    """Grows by `take` until `ended`; what `take` and `rest` return, joined, is its text. `started` is when it was asked for."""
 
-    def __init__(self, request: ChatRequest, *, tokenizer: Any, end_ids: Set[int], max_tokens: int) -> None:
-        self._started = time.perf_counter()
+    def __init__(self, request: ChatRequest, *, tokenizer: Any, end_ids: Set[int], max_tokens: int, started: float) -> None:
+        self._started = started
         self._first_token_seconds: float | None = None
         self._sampler = Sampler(request)
         self._wording = Wording(tokenizer, request.stop)

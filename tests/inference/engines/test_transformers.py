@@ -241,6 +241,16 @@ def test_a_closed_engine_says_so_and_closes_twice(tiny_model: Path) -> None:
         engine.chat(ask(user("x")))
 
 
+def test_an_answer_under_way_is_ended_in_good_order_when_the_engine_is_closed(tiny_model: Path) -> None:
+    engine = TransformersEngine(tiny_model, device="cpu")
+    request = ask(*CHATS["picture first"])
+    whole = engine.chat(request).text
+    pieces = engine.stream(request)
+    first = next(pieces)
+    engine.close()
+    assert first + "".join(pieces) == whole
+
+
 def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"there is no model folder .*nowhere"):
         TransformersEngine(tmp_path / "nowhere")
