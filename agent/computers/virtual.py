@@ -187,8 +187,10 @@ def _read_line(pipe: IO[bytes], seconds: float) -> str:
 
 
 def _fate(program: subprocess.Popen[bytes]) -> str:
-    code = program.poll()
-    return f"no answer in {START_SECONDS:g} s" if code is None else f"exit code {code}"
+    try:
+        return f"exit code {program.wait(1)}"  # it closes its pipe a moment before it ends
+    except subprocess.TimeoutExpired:
+        return f"no answer in {START_SECONDS:g} s"
 
 
 def _tail(said: IO[bytes]) -> str:

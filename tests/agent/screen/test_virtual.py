@@ -98,7 +98,7 @@ def test_two_desktops_have_their_own_displays_and_sizes() -> None:
 
 
 def test_with_a_window_manager_the_first_window_shows(until) -> None:
-    for _ in range(3):
+    for _ in range(2):
         with VirtualDesktop(Size(800, 600)) as desktop:
             capture = Capture(desktop.display)
             desktop.launch(["xterm"])
