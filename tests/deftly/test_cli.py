@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deftly.cli import COMMANDS
+
 GOLDEN = Path(__file__).parent / "golden"
 HEAVY = [
     "torch",
@@ -65,11 +67,11 @@ def test_an_unknown_command_is_named_in_one_line() -> None:
     assert done.stderr == "deftly: error: no command is called 'runn': did you mean run?\n"
 
 
-@pytest.mark.parametrize("command", ["run", "doctor", "parse", "record", "episodes", "bench", "eval"])
-def test_every_command_that_is_there_has_help(command: str) -> None:
-    done = deftly(command, "--help")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: deftly {command}")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_reads_as_its_golden_file(command: str) -> None:
+    done = deftly(command, "--help", COLUMNS="120")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (GOLDEN / f"{command}-help.txt").read_text()
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from deftly.errors import UsageError
 from deftly.run_order import LocalDesktop, MiniWobTask, RunOrder, Virtual, read_order
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +17,6 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(*argv: str, **environment: str) -> RunOrder:
     return read_order(list(argv), environment)
-
-
-def test_help_reads_as_the_golden_file() -> None:
-    done = subprocess.run([sys.executable, "-m", "deftly", "run", "--help"], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout == (GOLDEN / "run-help.txt").read_text()
 
 
 def test_a_bare_task_runs_on_the_local_desktop_with_the_bundled_model() -> None:
