@@ -84,7 +84,7 @@ def _checks(screen: _Screen) -> list[Check]:
         Check(name="model", examine=_model, mend="deftly run --model FOLDER, or --engine openai --base-url URL"),
         Check(name="miniwob", examine=_miniwob, needed=False, mend=_pip("miniwob==1.1.0", "playwright")),
         Check(name="tkinter", examine=_tkinter, needed=False, mend=_apt("python3-tk")),
-        Check(name="pynput", examine=lambda: version("pynput"), needed=False, mend=_pip("pynput")),
+        *([] if on_linux else [Check(name="pynput", examine=lambda: version("pynput"), needed=False, mend=_pip("pynput"))]),
         Check(name="vllm", examine=_vllm, needed=False, mend=_pip("vllm==0.32.0")),
         Check(name="disk", examine=_disk, mend="free some space, or name another folder: deftly run --episodes FOLDER"),
     ]
