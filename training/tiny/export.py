@@ -10,6 +10,8 @@ import torch
 
 from inference.families import load_family
 from training.tiny.architecture import MERGE, PATCH_PX, build_model
+from training.tiny.numbers import smooth_numbers, write_out
+from training.tiny.tokenizer import NUM_NUMBERS
 
 WEIGHTS_PREFIX = "shared.model."
 
@@ -21,8 +23,13 @@ def export(run: Path, out: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(run / "tokenizer")
     model = build_model(tokenizer)
     state = torch.load(run / "checkpoint.pt", weights_only=True)
+    embedding = model.get_input_embeddings()
+    ids = [[tokenizer.convert_tokens_to_ids(f"{space}{number}") for number in range(NUM_NUMBERS)] for space in ("", " ")]
+    smooth_numbers(embedding, torch.tensor(ids))
     weights = {name.removeprefix(WEIGHTS_PREFIX): value for name, value in state["objective"].items() if name.startswith(WEIGHTS_PREFIX)}
     model.load_state_dict(weights)
+    write_out(embedding)
+    model.tie_weights()
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)

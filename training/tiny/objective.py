@@ -17,7 +17,7 @@ from training.tiny.batches import Batch, Encoder
 from training.tiny.labels import NUM_LETTER_CLASSES, SLOTS, WIDGETS
 from training.tiny.shared_prefix import SharedPrefixModel
 
-SIGMA_PX = 2.5  # a click that lands this near is nearly as good
+SIGMA_PX = 4.0  # a click that lands this near is nearly as good
 WEIGHTS = {"answer": 1.0, "gaze": 0.3, "pointer": 0.1, "letters": 0.5, "widgets": 0.2, "place": 0.1}
 NONE_WEIGHT = 0.15  # most patches show no letter and no widget
 
@@ -90,7 +90,7 @@ class Objective(nn.Module):
         }
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.shared.model.lm_head.weight).float()
+        return functional.linear(hidden, self.shared.model.model.language_model.embed_tokens.weight).float()  # tied
 
     def _answer(self, hidden: Tensor, batch: Batch) -> Tensor:
         asked = batch.labels >= 0

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from inference.families import load_family
 from training.tiny.architecture import SCREEN_PX, build_model
 from training.tiny.batches import Batch, Batcher, Encoder, Pool
+from training.tiny.numbers import smooth_numbers
 from training.tiny.objective import Objective, fourier_numbers
 from training.tiny.samples import Questioner
 from training.tiny.shards import read_shard
@@ -67,6 +69,7 @@ class Trainer:
         self.model = build_model(tokenizer)
         self.objective = Objective(SharedPrefixModel(self.model, self.encoder.before, self.encoder.after), self.encoder)
         fourier_numbers(self.model.get_input_embeddings().weight, self.objective)
+        smooth_numbers(self.model.get_input_embeddings(), self.objective.number_ids)
         self.rng = random.Random(0)
         self.step = 0
         self.seconds = 0.0
@@ -127,7 +130,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = peak * rate
         batch = self.batcher.draw(self.options.batch, self.rng)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16), parametrize.cached():
             reading = self.seconds / 60 < self.options.reading_minutes
             losses = self.objective.read(batch) if reading else self.objective(batch)
         losses.total.backward()
@@ -173,7 +176,7 @@ class Trainer:
         near: dict[str, list[bool]] = defaultdict(list)
         for task, screens in sorted(self.pool.test.items()):
             batch = self.batcher.collate(screens, [screen.questions[:1] for screen in screens])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16), parametrize.cached():
                 logits = self.objective.logits(self.objective.shared(batch.images, batch.segments).hidden)
             _score(logits, batch, self.objective.number_ids, right[task], near[task])
         line = {
@@ -205,7 +208,8 @@ def _split(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
-        inner = parameter.ndim == 2 and "embed_tokens" not in name and "lm_head" not in name and "heads." not in name
+        free = ("embed_tokens.parametrizations.weight.original", "lm_head", "heads.")
+        inner = parameter.ndim == 2 and not any(part in name for part in free)
         (matrices if inner else others).append(parameter)
     return matrices, others
 
