@@ -175,6 +175,8 @@ def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> Mod
     from inference.engines import open_engine
     from inference.engines.base import EngineError
 
+    if order.engine == "transformers":  # coordinates are read by the family's picture sizes, so the model must see those
+        options = options | {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels}
     try:
         return ModelPolicy(open_engine(order.engine, **options), family)
     except EngineError as error:

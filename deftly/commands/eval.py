@@ -31,9 +31,12 @@ def eval_command(argv: list[str]) -> int:
     for task in tasks:
         check_task(task)
     seeds = read_seeds(options.seeds)
+    family = load_family(options.family)
     engine_options: dict[str, Any] = {"model": options.model, "base_url": options.base_url}
+    if options.engine == "transformers":
+        engine_options |= {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels}
     engine = open_engine(options.engine, **{key: value for key, value in engine_options.items() if value})
-    policy = ModelPolicy(engine, load_family(options.family))
+    policy = ModelPolicy(engine, family)
     results = []
     with MiniWob() as computer:
         for result in run_suite(computer, policy, tasks, seeds, options.episodes, observers=[]):
