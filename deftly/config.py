@@ -17,7 +17,8 @@ from deftly.errors import UsageError
 
 CONFIG_FILE = Path("deftly.toml")
 PREFIX = "DEFTLY_"
-NOT_OPTIONS = frozenset({"DEFTLY_DEBUG", "DEFTLY_API_KEY", "DEFTLY_THREADS", "DEFTLY_PYTHON"})  # read where they are used
+# Variables that are no options of a command, and are read where they are used.
+NOT_OPTIONS = frozenset({"DEFTLY_API_KEY", "DEFTLY_DEBUG", "DEFTLY_PYTHON", "DEFTLY_THREADS", "DEFTLY_VLLM_PYTHON"})
 
 Reader = Callable[[object], object]
 
