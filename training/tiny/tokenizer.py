@@ -49,11 +49,11 @@ CHAT_TEMPLATE = (
 
 
 def frequent_words(texts: Iterable[str], *, min_count: int) -> list[str]:
-    """Words (with their leading space, where they have one) that occur at least `min_count` times in `texts`, most frequent first."""
+    """Words (with their leading space, where they have one) that occur in at least `min_count` of `texts`, most frequent first."""
     phrases = re.compile("|".join(map(re.escape, sorted(PHRASES, key=len, reverse=True))))
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(re.findall(r" ?[A-Za-z]{2,}", phrases.sub("\x00", text)))
+        counts.update(set(re.findall(r" ?[A-Za-z]{2,}", phrases.sub("\x00", text))))
     return [word for word, count in counts.most_common() if count >= min_count]
 
 

@@ -88,9 +88,11 @@ class Trainer:
         folder = self.run / "tokenizer"
         if folder.exists():
             return PreTrainedTokenizerFast.from_pretrained(folder)
-        texts = [q.prompt + q.answer for path in sorted(self.options.shards.glob("*.npz")) for s in read_shard(path) for q in s.questions]
+        # One text a screen: the many questions about one screen repeat its made-up words, which are not worth a token.
+        shards = sorted(self.options.shards.glob("*.npz"))
+        texts = ["\n".join(q.prompt + q.answer for q in sample.questions) for path in shards for sample in read_shard(path)]
         words = frequent_words(texts, min_count=WORD_COUNT)
-        print(f"tokenizer: {len(words)} words from {len(texts)} texts", flush=True)
+        print(f"tokenizer: {len(words)} words from {len(texts)} screens", flush=True)
         tokenizer = build_tokenizer(words)
         tokenizer.save_pretrained(folder)
         return tokenizer
