@@ -15,8 +15,7 @@ SOLVED = 0.8  # a task is called learnt from this success on
 def write_card(report: dict[str, Any], model: Path, made: str) -> Path:
     """The card, as README.md in the model's folder."""
     tasks = sorted(report["tasks"], key=lambda task: (-task["success"], task["task"]))
-    rows = "\n".join(f"| {t['task']} | {t['success']:.0%} ± {t['standard_error']:.0%} | {t['mean_steps']:.1f} |" for t in tasks)
-    seeds = [trial["seed"] for trial in tasks[0]["trials"]]
+    rows = "\n".join(map(_row, tasks))
     config = json.loads((model / "config.json").read_text())
     template = Template((files(__package__) / "card.md").read_text(encoding="utf-8"))
     text = template.substitute(
@@ -24,8 +23,6 @@ def write_card(report: dict[str, Any], model: Path, made: str) -> Path:
         learnt=sum(task["success"] >= SOLVED for task in tasks),
         tried=len(tasks),
         mean=f"{report['mean_success']:.0%}",
-        seeds=len(seeds),
-        range=f"{min(seeds)}-{max(seeds)}",
         rows=rows,
         vocabulary=f"{config.get('text_config', config)['vocab_size']:,}",
         made=made,
@@ -33,6 +30,11 @@ def write_card(report: dict[str, Any], model: Path, made: str) -> Path:
     card = model / "README.md"
     card.write_text(text)
     return card
+
+
+def _row(task: dict[str, Any]) -> str:
+    cells = (task["task"], f"{task['success']:.0%} ± {task['standard_error']:.0%}", task["num_trials"], f"{task['mean_steps']:.1f}")
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def num_parameters(model: Path) -> int:
