@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from actions.geometry import Size
 from agent.computers.virtual import VirtualDesktop
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and so would be every process that these tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Other jobs may hold the processor while an example runs: how long one takes proves nothing.
 settings.register_profile("deftly", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from Xlib.display import Display
@@ -23,6 +24,8 @@ from agent.computers.virtual import VirtualDesktop
 from tests.actions.conftest import PATIENCE, Hands
 
 pytestmark = pytest.mark.display
+
+Start = Callable[[str, str], subprocess.Popen[bytes]]
 
 ANYWHERE = Geometry(left=0, top=0, width=1280, height=720)
 MIDDLE = Point(0.5, 0.5)
@@ -40,7 +43,23 @@ def wait_until_held(display: Display) -> None:
         time.sleep(0.02)
 
 
-def acting_process(display_name: str, code: str) -> subprocess.Popen[bytes]:
+@pytest.fixture
+def acting_process() -> Iterator[Start]:
+    """Starts processes with hands of their own; none outlives its test, so that one that goes wrong does not type into the next."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(display_name: str, code: str) -> subprocess.Popen[bytes]:
+        started.append(_start(display_name, code))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def _start(display_name: str, code: str) -> subprocess.Popen[bytes]:
     program = f"""
 import sys
 from actions.backends import open_backend
@@ -111,7 +130,7 @@ def test_reopened_hands_work_on_the_display_that_came_back() -> None:
         server.wait()
 
 
-def test_a_process_killed_in_a_drag_leaves_a_held_button_that_the_next_open_releases(x_display: str) -> None:
+def test_a_process_killed_in_a_drag_leaves_a_held_button_that_the_next_open_releases(x_display: str, acting_process: Start) -> None:
     display = Display(x_display)
     process = acting_process(x_display, f"do(KeyDown(key='shift')); do({DRAG})")
     wait_until_held(display)
@@ -132,7 +151,7 @@ def test_a_process_killed_in_a_drag_leaves_a_held_button_that_the_next_open_rele
         pytest.param("do(KeyDown(key='shift'))\nwhile True: do(TypeText(text='a' * 1000))", id="Ctrl-C while typing"),
     ],
 )
-def test_an_interrupted_process_lets_go_of_everything_and_ends(x_display: str, code: str) -> None:
+def test_an_interrupted_process_lets_go_of_everything_and_ends(x_display: str, acting_process: Start, code: str) -> None:
     display = Display(x_display)
     process = acting_process(x_display, code)
     wait_until_held(display)
@@ -144,7 +163,7 @@ def test_an_interrupted_process_lets_go_of_everything_and_ends(x_display: str, c
     display.close()
 
 
-def test_a_process_that_ends_without_closing_its_hands_lets_go(x_display: str) -> None:
+def test_a_process_that_ends_without_closing_its_hands_lets_go(x_display: str, acting_process: Start) -> None:
     display = Display(x_display)
     process = acting_process(x_display, "do(KeyDown(key='alt')); do(ButtonDown(point=Point(0.9, 0.9)))\nraise SystemExit(3)")
     process.communicate(timeout=PATIENCE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -41,11 +40,6 @@ def held(display: str) -> list[str]:
         connection.close()
 
 
-def answer_ctrl_c() -> None:
-    """A shell makes what it starts in the background deaf to Ctrl-C, and these tests may be in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Run:
     """One `deftly run` process and the episode that it makes."""
 
@@ -53,7 +47,6 @@ class Run:
         self.episodes = folder / "episodes"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DEFTLY_")}
         environment |= {"DISPLAY": display or "", "WAYLAND_DISPLAY": ""}
-        options.setdefault("preexec_fn", answer_ctrl_c)
         command = [sys.executable, "-m", "deftly", "run", *([task] if task else []), "--json", *arguments]
         self.process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
