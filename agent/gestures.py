@@ -113,6 +113,7 @@ class Gestures(Generic[B]):
         self._press: _Press[B] | None = None
         self._held: dict[str, float] = {}
         self._alone: str | None = None  # a modifier with which nothing was done yet
+        self._waiting: list[Gesture[B]] = []  # complete, but begun after a button went down that still is
 
     @property
     def stop_asked(self) -> bool:
@@ -138,7 +139,16 @@ class Gestures(Generic[B]):
                 done += self._wheel(event, before)
             case KeyChanged():
                 done += self._key_down(event, before) if event.down else self._key_up(event, before)
-        return done
+        return self._in_order(done)
+
+    def _in_order(self, done: list[Gesture[B]]) -> list[Gesture[B]]:
+        """What is complete, by when it began: whoever scrolls or types while a button is down began with the button."""
+        self._waiting += done
+        if self._press:
+            return []
+        ordered = sorted(self._waiting, key=lambda gesture: gesture.started)
+        self._waiting = []
+        return ordered
 
     def tick(self, now: float) -> list[Gesture[B]]:
         """The gestures that are complete because nothing followed until `now`."""
@@ -151,7 +161,7 @@ class Gestures(Generic[B]):
         stopping = self._open is not None and self._open.kind is Hotkey
         done = [] if stopping else self._finish()
         self._open = self._press = None
-        return done
+        return self._in_order(done)
 
     def _finish(self) -> list[Gesture[B]]:
         """Close the open gesture."""

@@ -206,3 +206,14 @@ def test_corners_are_kept_and_straight_lines_are_not() -> None:
 def test_a_point_on_the_region_is_a_fraction_of_it() -> None:
     events: list[InputEvent] = [ButtonChanged(0, 600, 450, "left", True), ButtonChanged(0.1, 600, 450, "left", False)]
     assert [gesture.action for gesture in merged(events)] == [Click(point=Point(0.5, 0.5))]
+
+
+def test_who_scrolls_while_a_button_is_down_began_with_the_button() -> None:
+    events: list[InputEvent] = [
+        ButtonChanged(0.0, 10, 10, "left", True),
+        WheelTurned(1.0, 10, 10, 0, -1),
+        KeyChanged(2.0, "a", "a", True),
+        PointerMoved(3.0, 60, 60),
+        ButtonChanged(4.0, 60, 60, "left", False),
+    ]
+    assert [type(gesture.action) for gesture in merged(events)] == [Drag, Scroll, TypeText]
