@@ -210,10 +210,10 @@ def test_a_point_on_the_region_is_a_fraction_of_it() -> None:
 
 def test_who_scrolls_while_a_button_is_down_began_with_the_button() -> None:
     events: list[InputEvent] = [
-        ButtonChanged(0.0, 10, 10, "left", True),
-        WheelTurned(1.0, 10, 10, 0, -1),
+        ButtonChanged(0.0, 150, 100, "left", True),
+        WheelTurned(1.0, 150, 100, 0, -1),
         KeyChanged(2.0, "a", "a", True),
-        PointerMoved(3.0, 60, 60),
-        ButtonChanged(4.0, 60, 60, "left", False),
+        PointerMoved(3.0, 200, 150),
+        ButtonChanged(4.0, 200, 150, "left", False),
     ]
     assert [type(gesture.action) for gesture in merged(events)] == [Drag, Scroll, TypeText]
