@@ -55,10 +55,11 @@ def run_demo(tasks: Sequence[str], seed: int, out: Path) -> list[Episode]:
 
 def verdict(episode: Episode) -> str:
     """The page's own verdict, as a line for the terminal."""
-    steps, seconds = len(episode.steps), episode.seconds
+    count, seconds = len(episode.steps), episode.seconds
+    steps = f"{count} step{'s' * (count != 1)}"
     if (episode.reward or 0) > 0:
-        return f"[green]✓ solved[/], reward {episode.reward:g}, {steps} steps, {seconds:.1f} s"
-    return f"[red]✗ not solved[/], reward {'none' if episode.reward is None else f'{episode.reward:g}'}, {steps} steps, {seconds:.1f} s"
+        return f"[green]✓ solved[/], reward {episode.reward:g}, {steps}, {seconds:.1f} s"
+    return f"[red]✗ not solved[/], reward {'none' if episode.reward is None else f'{episode.reward:g}'}, {steps}, {seconds:.1f} s"
 
 
 def main() -> int:
