@@ -34,13 +34,14 @@ def run_demo(tasks: Sequence[str], seed: int, out: Path) -> list[Episode]:
     from agent.page import write_page
     from agent.policy import ModelPolicy
     from deftly.progress import Progress
+    from deftly.workplace import open_engine_for
     from evaluation.miniwob import run_trial
-    from inference.engines import open_engine
     from inference.families import load_family
 
     console = Console(highlight=False)
     console.print("Opening the bundled model and Chromium on a virtual desktop …")
-    policy = ModelPolicy(open_engine("transformers"), load_family("deftly-tiny"))
+    family = load_family("deftly-tiny")
+    policy = ModelPolicy(open_engine_for(family, "transformers", {}), family)
     episodes = []
     with MiniWob() as computer:
         for number, task in enumerate(tasks, start=1):

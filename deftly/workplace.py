@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.computers.base import Computer
     from agent.policy import ModelPolicy
+    from inference.engines.base import Engine
     from inference.families import Family
 
 WINDOW_SECONDS = 30.0  # how long a program may take to show its first window
@@ -163,6 +164,14 @@ def read_script(file: Path) -> list[str]:
     return replies
 
 
+def open_engine_for(family: Family, name: str, options: dict[str, Any]) -> Engine:
+    """The engine called `name`, which shows its model pictures of the size by which the coordinates of `family` are read."""
+    from inference.engines import open_engine
+
+    limits = {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels} if name == "transformers" else {}
+    return open_engine(name, **limits, **options)
+
+
 def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> ModelPolicy:
     """Who decides: the model of `order`, asked in the way of `family`.
 
@@ -172,13 +181,10 @@ def open_policy(order: RunOrder, family: Family, options: dict[str, Any]) -> Mod
     """
     from agent.endings import ModelUnreachable
     from agent.policy import ModelPolicy
-    from inference.engines import open_engine
     from inference.engines.base import EngineError
 
-    if order.engine == "transformers":  # coordinates are read by the family's picture sizes, so the model must see those
-        options = options | {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels}
     try:
-        return ModelPolicy(open_engine(order.engine, **options), family)
+        return ModelPolicy(open_engine_for(family, order.engine, options), family)
     except EngineError as error:
         raise ModelUnreachable(str(error)) from error
     except ValueError as error:  # an option that the engine cannot use, such as an address that is none

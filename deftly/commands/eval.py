@@ -22,8 +22,8 @@ def eval_command(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     from agent.computers.miniwob import MiniWob, check_task
     from agent.policy import ModelPolicy
+    from deftly.workplace import open_engine_for
     from evaluation.miniwob import run_suite
-    from inference.engines import open_engine
     from inference.families import load_family
     from training.experts.registry import EXPERTS
 
@@ -32,10 +32,8 @@ def eval_command(argv: list[str]) -> int:
         check_task(task)
     seeds = read_seeds(options.seeds)
     family = load_family(options.family)
-    engine_options: dict[str, Any] = {"model": options.model, "base_url": options.base_url}
-    if options.engine == "transformers":
-        engine_options |= {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels}
-    engine = open_engine(options.engine, **{key: value for key, value in engine_options.items() if value})
+    told = {"model": options.model, "base_url": options.base_url}
+    engine = open_engine_for(family, options.engine, {key: value for key, value in told.items() if value})
     policy = ModelPolicy(engine, family)
     results = []
     with MiniWob() as computer:

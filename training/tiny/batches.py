@@ -110,8 +110,6 @@ class Batch(NamedTuple):
     gaze: Gaze
     letters: Tensor  # [B, 400, 2]
     widgets: Tensor  # [B, 400]
-    kinds: list[str]  # of each segment
-    tasks: list[str]  # of each picture
 
 
 class Pool:
@@ -221,6 +219,4 @@ class Batcher:
             gaze=Gaze(_pairs(looks), _pairs(copies)),
             letters=torch.from_numpy(letters).long(),
             widgets=torch.from_numpy(np.stack([_merge_order(s.widgets) for s in screens])).long(),
-            kinds=[q.kind for q in flat],
-            tasks=[s.task for s in screens],
         )

@@ -159,7 +159,7 @@ class Trainer:
             if self.seconds - told > 30:
                 told = self.seconds
                 parts = " ".join(f"{name} {np.mean(values):.3f}" for name, values in recent.items())
-                seen = f"step {self.step} screens {self.screens} pool {len(self.pool)}"
+                seen = f"step {self.step} screens {self.screens} pool {len(self.pool)} left-out {self.pool.left_out}"
                 print(f"{self.seconds / 60:.1f} min {seen} rate {self.rate():.2f} {parts}", flush=True)
                 recent.clear()
             if self.seconds - saved > 120:
