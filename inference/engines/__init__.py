@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
 
 from inference.engines.base import Engine
-
-ENGINES: dict[str, str] = {
-    "transformers": "inference.engines.transformers:TransformersEngine",
-    "openai": "inference.engines.openai:OpenAIEngine",
-    "scripted": "inference.engines.scripted:ScriptedEngine",
-}
-GROUP = "deftly.engines"
+from plugins.errors import UnknownName
+from plugins.registry import Registry
 
 
-class UnknownEngine(ValueError):
+class UnknownEngine(UnknownName):
     """No engine has that name, or it does not take that option."""
+
+
+ENGINES: Registry[Callable[..., Engine]] = Registry(
+    "engine",
+    group="deftly.engines",
+    ours={
+        "transformers": "inference.engines.transformers:TransformersEngine",
+        "openai": "inference.engines.openai:OpenAIEngine",
+        "scripted": "inference.engines.scripted:ScriptedEngine",
+    },
+    unknown=UnknownEngine,
+)
 
 
 def engine_names() -> tuple[str, ...]:
     """Every engine that `open_engine` can open, ours first."""
-    return (*ENGINES, *(point.name for point in _others() if point.name not in ENGINES))
+    return ENGINES.names()
 
 
 def open_engine(name: str, /, **options: object) -> Engine:
@@ -32,9 +36,10 @@ def open_engine(name: str, /, **options: object) -> Engine:
 
     Raises:
         UnknownEngine: no engine has that name, or an option is not one of its own.
+        PluginError: an installed package's engine of that name is broken, or there are two.
         EngineError: the engine cannot start; the message says what to mend.
     """
-    make = _find(name)
+    make = ENGINES.get(name)
     known = inspect.signature(make).parameters
     for option in options:
         if option not in known:
@@ -43,17 +48,3 @@ def open_engine(name: str, /, **options: object) -> Engine:
         if parameter.default is parameter.empty and option not in options:
             raise UnknownEngine(f"engine {name!r} needs the option {option!r}: give {option}=…")
     return make(**options)
-
-
-def _find(name: str) -> Callable[..., Engine]:
-    if name in ENGINES:
-        module, _, attribute = ENGINES[name].partition(":")
-        return cast("Callable[..., Engine]", getattr(import_module(module), attribute))
-    for point in _others():
-        if point.name == name:
-            return cast("Callable[..., Engine]", point.load())
-    raise UnknownEngine(f"no engine is called {name!r}: known are {', '.join(engine_names())}")
-
-
-def _others() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=GROUP))
