@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from actions.geometry import Geometry, Point
 from actions.space import Action, Drag
 from agent.capture import Capture, Raw
 from agent.change import Rect, around, changed_rects, share
 from agent.endings import DisplayLost
+from agent.eyes import Eyes
 from agent.habits import Habits
 
 LOOK_SECONDS = 0.1  # costs about 2 ms of processor time a look at 1920x1080
@@ -18,11 +19,10 @@ NEAR_PX = 32
 
 
 class Watcher:
-    """One thread that watches between `watch` and `rest`. Its capture is its own: some backends are bound to a thread."""
+    """One thread that watches between `watch` and `rest`, with eyes of its own, made by `open_eyes`: some are bound to a thread."""
 
-    def __init__(self, display: str | None = None, region: Geometry | None = None) -> None:
-        self._display = display
-        self._region = region
+    def __init__(self, display: str | None = None, region: Geometry | None = None, open_eyes: Callable[[], Eyes] | None = None) -> None:
+        self._open_eyes: Callable[[], Eyes] = open_eyes or (lambda: Capture(display, region, patience=0))
         self._state = threading.Condition()
         self._before: Raw | None = None  # not None: watching
         self._habits: Habits | None = None
@@ -58,15 +58,15 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        capture: Capture | None = None
+        eyes: Eyes | None = None
         while self._wait_for_work():
             try:
-                capture = capture or Capture(self._display, self._region, patience=0)
-                self._look(capture)
+                eyes = eyes or self._open_eyes()
+                self._look(eyes)
             except DisplayLost:  # whoever looks next will notice, and say so
                 self.rest()
-        if capture:
-            capture.close()
+        if eyes:
+            eyes.close()
 
     def _wait_for_work(self) -> bool:
         """Sleep until the next look is due; false when it is time to go."""
@@ -76,11 +76,11 @@ class Watcher:
             self._state.wait_for(lambda: self._closed or self._before is not None)
             return not self._closed
 
-    def _look(self, capture: Capture) -> None:
+    def _look(self, eyes: Eyes) -> None:
         before, habits = self._before, self._habits
         if before is None or habits is None:
             return
-        now = capture.grab_raw()
+        now = eyes.grab_raw()
         if now.geometry != before.geometry:
             self.rest()
             return

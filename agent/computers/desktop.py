@@ -1,27 +1,19 @@
-"""A desktop as a computer: the eyes that wait until it has settled, the hands, and the check that it is still what the model saw."""
+"""The local desktop as a computer: an X display, macOS or Windows, watched by mss and acted on by the backend of that system."""
 
 from __future__ import annotations
 
 import threading
-import time
-from types import TracebackType
 
 from actions.backends import open_backend
-from actions.errors import CannotPerform, DisplayGone, HandStopped
+from actions.errors import DisplayGone
 from actions.executor import Executor
 from actions.geometry import Geometry
-from actions.space import Action, Hotkey, KeyDown, KeyUp, Move, TypeText
-from agent.capture import Capture, Raw, Screenshot, to_raw
-from agent.change import Rect, changed_rects
-from agent.computers.base import Outcome
-from agent.endings import ActionRefused, DisplayLost, Stopped
-from agent.settle import STIRRED, Profile, Settling, profile_for, wait_until_settled
-from agent.watch import Watcher, why_stale
-
-WAKE_SECONDS = 0.5
+from agent.capture import Capture
+from agent.computers.screen import ScreenComputer
+from agent.endings import DisplayLost
 
 
-class DesktopComputer:
+class DesktopComputer(ScreenComputer):
     """The desktop on `display` (default: `$DISPLAY`), or a `region` of it in desktop pixels.
 
     Without `settle` a screenshot is taken at once. `stop` is the kill switch: once it is set, the hands do nothing more.
@@ -39,131 +31,10 @@ class DesktopComputer:
         stop: threading.Event | None = None,
         patience: float = 5.0,
     ) -> None:
-        self._capture = Capture(display, region, patience)
-        self._settle = settle
+        capture = Capture(display, region, patience)
         try:
-            self._hands = Executor(open_backend(display), stop)
+            hands = Executor(open_backend(display), stop)
         except DisplayGone as error:
-            self._capture.close()
+            capture.close()
             raise DisplayLost(str(error)) from error
-        self._losses = 0  # of the display, as far as the hands have followed
-        self._watcher = Watcher(display, region)
-        self._profile = profile_for(None)
-        self._touched_at: float | None = None  # when something was last done, since the last screenshot
-        self._before: Raw | None = None  # the screen just before that
-        self._seen: tuple[Screenshot, Raw] | None = None
-        self.settle_seconds = 0.0  # of the last screenshot
-
-    @property
-    def geometry(self) -> Geometry:
-        return self._capture.geometry
-
-    def screenshot(self) -> Screenshot:
-        raw = self._look_settled() if self._settle else self._capture.grab_raw()
-        if self._capture.losses != self._losses:
-            self._reopen_hands()
-        if raw.condition == "blank":
-            raw = self._wake(raw)
-        seen = raw.develop()
-        self._seen, self._before, self._touched_at = (seen, raw), raw, None
-        self._profile = profile_for(None)
-        if self._settle:
-            self._watcher.watch(raw)
-        return seen
-
-    def perform(self, action: Action) -> Outcome:
-        self._watcher.rest()
-        if self._touched_at is not None and self._settle and not isinstance(action, TypeText | Hotkey | KeyDown | KeyUp | Move):
-            self._look_settled()  # the place it aims at may only now be coming into being
-        self._before = self._capture.grab_raw()
-        started = time.monotonic()
-        try:
-            done = self._hands.perform(action, self.geometry)
-        except CannotPerform as error:
-            raise ActionRefused(str(error)) from error
-        except HandStopped as error:
-            raise Stopped(str(error)) from error
-        except DisplayGone:
-            return self._reconnect(action, started)
-        finally:
-            self._touched_at = time.monotonic()
-            self._profile = max(self._profile, profile_for(action), key=_length)
-        return Outcome(action=done.action, seconds=self._touched_at - started, note=done.note)
-
-    def stale(self, seen: Screenshot, actions: tuple[Action, ...]) -> str | None:
-        news = self.news_since(seen)
-        if self.geometry != seen.geometry:
-            reason: str | None = f"the screen was {seen.geometry.size} and is now {self.geometry.size}"
-        else:
-            reason = why_stale(news, actions, self.geometry)
-        if reason:
-            self._profile = STIRRED
-        return reason
-
-    def news_since(self, seen: Screenshot) -> tuple[Rect, ...]:
-        """Where the screen now differs from `seen`, apart from what it was seen to do by itself all the time."""
-        self._watcher.rest()
-        self._before = now = self._capture.grab_raw()
-        before = self._seen[1] if self._seen and self._seen[0] is seen else to_raw(seen)
-        return self._watcher.news(changed_rects(before, now))
-
-    def release_all(self) -> None:
-        try:
-            self._hands.release_all()
-        except DisplayGone as error:
-            raise DisplayLost(str(error)) from error
-
-    def close(self) -> None:
-        self._watcher.close()
-        self._hands.close()
-        self._capture.close()
-
-    def __enter__(self) -> DesktopComputer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def _look_settled(self) -> Raw:
-        """The screen once it has settled after what was last done."""
-        last = self._before or self._capture.grab_raw()
-
-        def look() -> tuple[Rect, ...]:
-            nonlocal last
-            before, last = last, self._capture.grab_raw()
-            return changed_rects(before, last)
-
-        started = self._touched_at or time.monotonic()
-        settling = Settling(self._profile, self.geometry.size, started, self._watcher.news)
-        self.settle_seconds = wait_until_settled(settling, look, time.monotonic, time.sleep)
-        return last
-
-    def _wake(self, raw: Raw) -> Raw:
-        """A blank screen may be asleep: touch a key that does nothing, once each time it goes blank."""
-        if self._seen and self._seen[0].condition == "blank":
-            return raw
-        try:
-            self._hands.perform(Hotkey(keys=("shift",)), self.geometry)
-        except (DisplayGone, CannotPerform, HandStopped):
-            return raw
-        time.sleep(WAKE_SECONDS)
-        return self._capture.grab_raw()
-
-    def _reconnect(self, action: Action, started: float) -> Outcome:
-        """The server died under the hands. Where it comes back, everything on it is new, so nothing is done twice."""
-        self._capture.grab_raw()
-        self._reopen_hands()
-        return Outcome(
-            action=action, seconds=time.monotonic() - started, note="the display was lost and came back; the action was not done"
-        )
-
-    def _reopen_hands(self) -> None:
-        try:
-            self._hands.reopen()
-        except DisplayGone as error:
-            raise DisplayLost(str(error)) from error
-        self._losses = self._capture.losses
-
-
-def _length(profile: Profile) -> float:
-    return profile.patience
+        super().__init__(capture, hands, open_watching_eyes=lambda: Capture(display, region, patience=0), settle=settle)

@@ -21,6 +21,7 @@ from actions.geometry import Geometry, Point, Size
 from actions.space import Action, Move
 from agent.capture import Capture, Screenshot
 from agent.computers.base import Outcome
+from agent.computers.chromium import QUIET_FLAGS, find_chromium, sandbox_flags
 from agent.computers.desktop import DesktopComputer
 from agent.computers.virtual import VirtualDesktop
 from agent.endings import DisplayLost, Done, GaveUp
@@ -28,18 +29,6 @@ from agent.endings import DisplayLost, Done, GaveUp
 AREA_CSS_PX = 160  # the task area is 160x160 CSS px below a 50 px bar that holds the instruction
 INSTRUCTION_CSS_PX = 50
 FONTS = Path(__file__).with_name("fonts.conf")  # the same letters on every machine
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--test-type",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--disable-gpu",
-    "--window-position=0,0",
-)
 # The score panel, the click marks and the START cover are the harness's own, not part of a task.
 HARNESS_CSS = "#reward-display, #click-canvas, #sync-task-cover { display: none !important; } body { background: #fff; overflow: hidden; }"
 MARKER_JS = """on => {
@@ -113,7 +102,7 @@ class MiniWob:
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch_persistent_context(
             self._profile.name,
-            executable_path="/usr/bin/chromium",
+            executable_path=find_chromium(),
             headless=False,
             no_viewport=True,
             ignore_default_args=["--enable-automation"],
@@ -121,7 +110,9 @@ class MiniWob:
                 f"--app={(pages_folder() / 'click-test.html').as_uri()}",
                 f"--force-device-scale-factor={scale}",
                 "--window-size=240,260",
-                *CHROMIUM_FLAGS,
+                "--window-position=0,0",
+                *QUIET_FLAGS,
+                *sandbox_flags(),
             ],
             env={"DISPLAY": self._desk.display, "HOME": self._profile.name, "FONTCONFIG_FILE": str(FONTS)},
         )
