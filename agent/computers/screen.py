@@ -164,5 +164,10 @@ class ScreenComputer:
         self._losses = self._eyes.losses
 
 
+def raw_from_png(png: bytes) -> Raw:
+    """What a screen showed, from the PNG in which another program tells it; its desktop begins at 0,0."""
+    return to_raw(Screenshot.from_png(png))
+
+
 def _length(profile: Profile) -> float:
     return profile.patience

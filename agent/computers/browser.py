@@ -1,0 +1,117 @@
+"""A headless browser as a computer: pages as pixels, acted on by Chromium's own input events; no display is needed."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+from typing import Any
+
+from actions.errors import DisplayGone
+from actions.geometry import Geometry
+from agent.capture import Raw
+from agent.computers.browser_hands import BrowserBackend, BrowserHands
+from agent.computers.browser_session import BrowserError, BrowserOptions, BrowserSession
+from agent.computers.screen import ScreenComputer, raw_from_png
+from agent.endings import DisplayLost
+
+LOAD_SECONDS = 8.0  # a page that takes longer is looked at as it is
+POLL_SECONDS = 0.02
+GRAB_TRIES = 3  # a page that is just being replaced by another cannot be seen
+
+
+class BrowserComputer(ScreenComputer):
+    """Chromium at `url`. It is looked at once what it has asked for has come, and its pixels have settled.
+
+    `stop` is the kill switch: once it is set, the hands do nothing more.
+
+    Raises:
+        BrowserError: there is no Chromium, or the address cannot be opened.
+    """
+
+    def __init__(
+        self, url: str, options: BrowserOptions | None = None, *, settle: bool = True, stop: threading.Event | None = None
+    ) -> None:
+        self.session = BrowserSession(url, options or BrowserOptions())
+        super().__init__(
+            BrowserEyes(self.session),
+            BrowserHands(self.session, stop),
+            open_watching_eyes=lambda: BrowserEyes(self.session),
+            settle=settle,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address of the tab in front."""
+        return self.session.page.url
+
+    def close(self) -> None:
+        super().close()
+        self.session.close()
+
+    def _look_settled(self) -> Raw:
+        raw = super()._look_settled()
+        deadline = time.monotonic() + LOAD_SECONDS
+        while self.session.busy and time.monotonic() < deadline:
+            while self.session.busy and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+            raw = super()._look_settled()
+        return raw
+
+
+class BrowserEyes:
+    """Looks at the tab in front, by `Page.captureScreenshot`. Any number may look at one session, each from a thread of its own."""
+
+    losses = 0  # a browser that is gone does not come back
+
+    def __init__(self, session: BrowserSession) -> None:
+        self._session = session
+        size = BrowserBackend(session).screen_size()
+        self._geometry = Geometry(left=0, top=0, width=size.width, height=size.height)
+
+    @property
+    def geometry(self) -> Geometry:
+        return self._geometry
+
+    def grab_raw(self) -> Raw:
+        for left in reversed(range(GRAB_TRIES)):
+            try:
+                return self._develop(self._session.call(self._capture()))
+            except DisplayGone as error:
+                if not left:
+                    raise DisplayLost(str(error)) from error
+                time.sleep(POLL_SECONDS)
+        raise AssertionError("unreachable")
+
+    async def _capture(self) -> bytes:
+        session = await self._session.cdp()
+        width, height = self._session.options.size
+        # Without a clip, an emulated scale is left out of the picture.
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": self._session.options.scale}
+        told: dict[str, Any] = await session.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True, "clip": clip})
+        return base64.b64decode(told["data"])
+
+    def _develop(self, png: bytes) -> Raw:
+        raw = raw_from_png(png)
+        self._geometry = raw.geometry
+        return raw
+
+    def close(self) -> None:
+        """The session is the computer's to close."""
+
+
+def open_browser(address: str, *, stop: threading.Event | None = None, size: tuple[int, int] | None = None) -> BrowserComputer:
+    """The computer at `browser:URL`; a URL without a scheme is one of the web.
+
+    Raises:
+        BrowserError: there is no Chromium, or the address cannot be opened.
+    """
+    from actions.geometry import Size
+
+    url = address.removeprefix("browser:")
+    if not url:
+        raise BrowserError("browser: needs an address, as in browser:https://example.org")
+    if not re.match(r"(?i)https?://|file:|about:|data:|[a-z][a-z0-9+.-]*://", url):
+        url = f"https://{url}"
+    return BrowserComputer(url, BrowserOptions(size=Size(*size)) if size else None, stop=stop)
