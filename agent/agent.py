@@ -13,12 +13,12 @@ from typing import Any
 
 from actions.space import Action, Prediction, Wait
 from agent.approval import Approval, Auto
-from agent.capture import Screenshot
 from agent.computers.base import Computer
 from agent.endings import ActionRefused, DisplayLost, Done, RecordingFailed, RunEnded, Stopped, performable, raise_ending
 from agent.episode import Episode
 from agent.limits import Limits, repeats
 from agent.policy import Policy
+from agent.screenshot import Screenshot
 from agent.step import Step, StepDraft
 
 

@@ -10,8 +10,8 @@ from typing import Protocol, TextIO
 
 from actions.space import Action
 from actions.wire import action_from_json, action_to_json
-from agent.capture import Screenshot
 from agent.endings import Stopped
+from agent.screenshot import Screenshot
 
 MODES = ("auto", "confirm", "dry-run")
 

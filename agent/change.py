@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from actions.geometry import Size
-from agent.capture import COLOUR, Raw
+from agent.screenshot import COLOUR, Raw
 
 GAP_PX = 8  # changes closer than this are one change
 MANY = 48  # more rectangles than this say no more than the one around them all

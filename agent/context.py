@@ -13,7 +13,7 @@ from actions.dialects import Dialect, get_dialect
 from actions.geometry import Frame
 from actions.resize import ImageRule
 from actions.space import Prediction
-from agent.capture import Screenshot
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.engines.base import ImageSource, Message
 from inference.families import Family

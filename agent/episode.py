@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.capture import Screenshot
 from agent.durable import append_line, write_whole
 from agent.endings import RecordingFailed, RunEnded
+from agent.screenshot import Screenshot
 from agent.step import Step, step_from_json, step_to_json
 from inference.engines.base import ImageSource
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from actions.geometry import Geometry
-from agent.capture import Raw
+from agent.screenshot import Raw
 
 
 class Eyes(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from actions.space import Prediction
-from agent.capture import Screenshot
 from agent.context import build_messages, dialect_of, frame_of
 from agent.endings import ModelUnreachable
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.engines.base import ChatRequest, Engine, EngineError, Message, Reply
 from inference.families import Family

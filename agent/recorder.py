@@ -12,11 +12,12 @@ from typing import Protocol
 
 from actions.errors import DisplayGone
 from actions.space import Finished, Prediction
-from agent.capture import Capture, Screenshot
+from agent.capture import Capture
 from agent.computers.base import Outcome
 from agent.endings import DisplayLost, Done
 from agent.episode import Episode
 from agent.gestures import Gesture, Gestures, InputEvent
+from agent.screenshot import Screenshot
 from agent.step import Step
 
 LOOK_SECONDS = 0.1  # how old the screen before an action may be; a look costs 1 to 2 ms

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from actions.geometry import Geometry
 from actions.space import Action, Prediction
 from actions.wire import action_from_json, action_to_json
-from agent.capture import Screenshot
 from agent.computers.base import Outcome
 from agent.endings import performable
+from agent.screenshot import Screenshot
 
 _SCREEN_FILE = re.compile(r"screens/[0-9]{4,9}\.png")
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from actions.geometry import Geometry, Point
 from actions.space import Action, Drag
-from agent.capture import Capture, Raw
+from agent.capture import Capture
 from agent.change import Rect, around, changed_rects, share
 from agent.endings import DisplayLost
 from agent.eyes import Eyes
 from agent.habits import Habits
+from agent.screenshot import Raw
 
 LOOK_SECONDS = 0.1  # costs about 2 ms of processor time a look at 1920x1080
 BIG_SHARE = 0.01  # of the screen: more than this, and the model decided on another screen

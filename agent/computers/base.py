@@ -7,7 +7,7 @@ from typing import Protocol
 
 from actions.geometry import Geometry
 from actions.space import Action
-from agent.capture import Screenshot
+from agent.screenshot import Screenshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

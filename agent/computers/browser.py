@@ -10,11 +10,11 @@ from typing import Any
 
 from actions.errors import DisplayGone
 from actions.geometry import Geometry
-from agent.capture import Raw
 from agent.computers.browser_hands import BrowserBackend, BrowserHands
 from agent.computers.browser_session import BrowserError, BrowserOptions, BrowserSession
 from agent.computers.screen import ScreenComputer, raw_from_png
 from agent.endings import DisplayLost
+from agent.screenshot import Raw
 
 LOAD_SECONDS = 8.0  # a page that takes longer is looked at as it is
 POLL_SECONDS = 0.02

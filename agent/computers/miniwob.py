@@ -19,12 +19,13 @@ import numpy as np
 
 from actions.geometry import Geometry, Point, Size
 from actions.space import Action, Move
-from agent.capture import Capture, Screenshot
+from agent.capture import Capture
 from agent.computers.base import Outcome
 from agent.computers.chromium import QUIET_FLAGS, find_chromium, sandbox_flags
 from agent.computers.desktop import DesktopComputer
 from agent.computers.virtual import VirtualDesktop
 from agent.endings import DisplayLost, Done, GaveUp
+from agent.screenshot import Screenshot
 
 AREA_CSS_PX = 160  # the task area is 160x160 CSS px below a 50 px bar that holds the instruction
 INSTRUCTION_CSS_PX = 50

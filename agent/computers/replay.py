@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from actions.geometry import Geometry
 from actions.space import Action, TakeScreenshot, Wait
-from agent.capture import Screenshot
 from agent.computers.base import Outcome
+from agent.screenshot import Screenshot
 from agent.step import Step
 
 

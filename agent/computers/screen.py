@@ -11,11 +11,11 @@ from actions.errors import CannotPerform, DisplayGone, HandStopped
 from actions.executor import Performed
 from actions.geometry import Geometry
 from actions.space import Action, Hotkey, KeyDown, KeyUp, Move, TypeText
-from agent.capture import Raw, Screenshot, to_raw
 from agent.change import Rect, changed_rects
 from agent.computers.base import Outcome
 from agent.endings import ActionRefused, DisplayLost, Stopped
 from agent.eyes import Eyes
+from agent.screenshot import Raw, Screenshot, to_raw
 from agent.settle import STIRRED, Profile, Settling, profile_for, wait_until_settled
 from agent.watch import Watcher, why_stale
 

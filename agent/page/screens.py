@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 
-from agent.capture import Screenshot
 from agent.page.markup import element
 from agent.png import PngError, size_of
+from agent.screenshot import Screenshot
 
 
 class Screens:

@@ -12,10 +12,10 @@ import pytest
 from actions.geometry import Point
 from actions.space import Action, Click, Prediction
 from agent.agent import Agent
-from agent.capture import Screenshot
 from agent.computers.base import Computer, Outcome
 from agent.computers.replay import ReplayComputer
 from agent.policy import ModelPolicy
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.engines.scripted import ScriptedEngine
 from inference.families import load_family

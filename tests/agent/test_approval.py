@@ -11,8 +11,8 @@ from actions.geometry import Point
 from actions.space import Action, Click, TypeText
 from agent.agent import Agent
 from agent.approval import Answer, Approve, Confirm, DryRun, Modify, Reject, Stop, TerminalAsk, open_approval
-from agent.capture import Screenshot
 from agent.endings import Stopped
+from agent.screenshot import Screenshot
 
 TWO = "Thought: t\nAction: type(content='a')\n\ntype(content='b')"
 FINISHED = "Action: finished()"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from actions.geometry import Geometry, Size
-from agent.capture import Raw
 from agent.change import GAP_PX, Rect, around, changed_rects, share
+from agent.screenshot import Raw
 
 SIZE = Size(64, 48)
 

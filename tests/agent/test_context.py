@@ -10,8 +10,8 @@ import pytest
 
 from actions.geometry import Frame, Point, Size
 from actions.space import Click, Finished, Prediction, TypeText
-from agent.capture import Screenshot
 from agent.context import answer_text, build_messages
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.families import Family, load_family
 

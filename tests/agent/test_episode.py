@@ -20,9 +20,9 @@ import pytest
 
 from actions.geometry import Geometry, Point
 from actions.space import Click, Drag, Finished, Hotkey, Prediction, Scroll, TypeText, Wait
-from agent.capture import Screenshot
 from agent.endings import LimitReached, RecordingFailed
 from agent.episode import RESERVE_BYTES, Episode, EpisodeError, list_episodes
+from agent.screenshot import Screenshot
 from agent.step import Step
 
 MakeStep = Callable[..., Step]
@@ -179,7 +179,7 @@ WRITER = """
 import sys, numpy as np
 from actions.geometry import Point
 from actions.space import Click, Prediction
-from agent.capture import Screenshot
+from agent.screenshot import Screenshot
 from agent.episode import Episode
 from agent.step import Step
 episode = Episode.create(sys.argv[1], "killed")

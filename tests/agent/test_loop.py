@@ -13,12 +13,12 @@ import pytest
 from actions.geometry import Point
 from actions.space import Action, Click, TypeText, Wait
 from agent.agent import Agent, Observer
-from agent.capture import Screenshot
 from agent.computers.base import Outcome
 from agent.computers.replay import ReplayComputer
 from agent.endings import ActionRefused, DisplayLost, Done
 from agent.episode import Episode
 from agent.limits import Limits
+from agent.screenshot import Screenshot
 from agent.step import Step
 
 CLICK = "Thought: press it\nAction: click(point='<point>140 140</point>')"

@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from actions.geometry import Point
 from actions.space import Action, Click, Drag, Finished, Hotkey, KeyDown, Move, Prediction, Scroll, TypeText, Wait
-from agent.capture import Screenshot
 from agent.episode import Episode
 from agent.page import render_page, write_page
+from agent.screenshot import Screenshot
 from agent.step import Step
 
 MakeStep = Callable[..., Step]

@@ -13,9 +13,9 @@ import pytest
 
 from actions.geometry import Point
 from actions.space import Action, Click, Finished, Prediction, TypeText
-from agent.capture import Screenshot
 from agent.computers.base import Outcome
 from agent.episode import Episode
+from agent.screenshot import Screenshot
 from agent.step import Step
 from deftly.commands.episodes import episodes_command
 from deftly.errors import UsageError

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from actions.geometry import Point
 from actions.space import Click, Finished, Prediction
-from agent.capture import Screenshot
 from agent.computers.base import Outcome
+from agent.screenshot import Screenshot
 from agent.step import Step
 from deftly.progress import LONGEST, end_line, shown, step_lines
 

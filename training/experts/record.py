@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from actions.geometry import Point
 from actions.space import Click, Prediction
 from agent.agent import Agent, Observer
-from agent.capture import Screenshot
 from agent.episode import Episode
 from agent.limits import Limits
+from agent.screenshot import Screenshot
 from agent.step import Step
 from training.experts.base import Expert
 from training.experts.page import PAGES_FILE, READ_PAGE_JS, Page

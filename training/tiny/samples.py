@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from actions.geometry import Frame, Geometry, Size
 from actions.space import Action, Click, Drag, Finished, Prediction, TypeText
-from agent.capture import Screenshot
 from agent.context import answer_text, build_messages
 from agent.episode import Episode
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.families import Family
 from training.experts.base import Expert

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from actions.geometry import Geometry, Size
-from agent.capture import BACKENDS, Capture, Screenshot, list_monitors, rgb_by_pillow, to_raw, to_rgb
+from agent.capture import BACKENDS, Capture, list_monitors
 from agent.computers.virtual import VirtualDesktop
 from agent.endings import DisplayLost
+from agent.screenshot import Screenshot, rgb_by_pillow, to_raw, to_rgb
 
 pytestmark = pytest.mark.display
 

@@ -9,8 +9,8 @@ import pytest
 
 from actions.geometry import Frame, Point, Size
 from actions.space import Click, Prediction
-from agent.capture import Screenshot
 from agent.context import answer_text, build_messages
+from agent.screenshot import Screenshot
 from agent.step import Step
 from inference.families import load_family
 from training.experts.page import Box, Character, Element, Page
