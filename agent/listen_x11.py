@@ -13,8 +13,9 @@ from Xlib import X
 from Xlib.ext import record
 from Xlib.protocol import rq
 
+from actions.backends.keysyms import KEYSYMS
 from actions.backends.x11_connection import LOST, open_display
-from actions.backends.x11_keymap import KEYSYMS, char_of
+from actions.backends.x11_keymap import char_of
 from actions.errors import DisplayGone
 from actions.space import Button
 from agent.gestures import ButtonChanged, InputEvent, KeyChanged, PointerMoved, WheelTurned

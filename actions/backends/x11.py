@@ -11,9 +11,10 @@ from Xlib import X
 from Xlib.display import Display
 
 from actions.backends.base import Entered, Sleep
+from actions.backends.keysyms import KEYSYMS, keysym_of
 from actions.backends.x11_connection import Connection
 from actions.backends.x11_drop import DropWatch
-from actions.backends.x11_keymap import KEYSYMS, Keymap, Stroke, keysym_of
+from actions.backends.x11_keymap import Keymap, Stroke
 from actions.backends.x11_keys import KEYMAP_PAUSE
 from actions.backends.x11_typing import Typer
 from actions.errors import CannotPerform, DisplayGone

@@ -6,37 +6,11 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from Xlib import XK, X, Xatom
+from Xlib import X, Xatom
 from Xlib.display import Display
 
-_NAMES = {
-    "ctrl": "Control_L",
-    "alt": "Alt_L",
-    "shift": "Shift_L",
-    "meta": "Super_L",
-    "enter": "Return",
-    "escape": "Escape",
-    "backspace": "BackSpace",
-    "delete": "Delete",
-    "tab": "Tab",
-    "space": "space",
-    "left": "Left",
-    "right": "Right",
-    "up": "Up",
-    "down": "Down",
-    "home": "Home",
-    "end": "End",
-    "page_up": "Prior",
-    "page_down": "Next",
-    "insert": "Insert",
-    "caps_lock": "Caps_Lock",
-    "num_lock": "Num_Lock",
-    "scroll_lock": "Scroll_Lock",
-    "print_screen": "Print",
-    "pause": "Pause",
-    "menu": "Menu",
-} | {f"f{n}": f"F{n}" for n in range(1, 25)}
-KEYSYMS = {name: XK.string_to_keysym(keysym) for name, keysym in _NAMES.items()}
+from actions.backends.keysyms import KEYSYMS, keysym_of
+
 _SHIFT_L, _LEVEL3_SHIFT = KEYSYMS["shift"], 0xFE03
 _LATE_READER = 0.1  # seconds in which a busy client may still have to look up the last lent key that was pressed
 _PAGES = {
@@ -60,12 +34,6 @@ class Stroke(NamedTuple):
 
     keycode: int
     held: tuple[int, ...] = ()
-
-
-def keysym_of(char: str) -> int:
-    """The keysym of a printable character: Latin-1 is itself, the rest lies in the Unicode range."""
-    code = ord(char)
-    return code if code < 0x100 else 0x01000000 | code
 
 
 def char_of(keysym: int) -> str:

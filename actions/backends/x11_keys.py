@@ -8,8 +8,9 @@ from Xlib import X
 from Xlib.display import Display
 
 from actions.backends.base import Sleep
+from actions.backends.keysyms import keysym_of
 from actions.backends.x11_connection import focused_window
-from actions.backends.x11_keymap import Keymap, Stroke, keysym_of
+from actions.backends.x11_keymap import Keymap, Stroke
 
 _PER_KEY = 0.001
 # Clients read a changed keymap late. Measured with Tk, xterm, Chromium and GTK: with these pauses no character is lost or wrong.

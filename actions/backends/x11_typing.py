@@ -9,8 +9,9 @@ from Xlib import X, Xatom
 from Xlib.display import Display
 
 from actions.backends.base import Entered, Sleep
+from actions.backends.keysyms import KEYSYMS
 from actions.backends.x11_connection import focused_window, same_client, window_id
-from actions.backends.x11_keymap import KEYSYMS, Keymap, Stroke
+from actions.backends.x11_keymap import Keymap, Stroke
 from actions.backends.x11_keys import KeyTyping
 from actions.backends.x11_selection import Offer, SelectionServer
 

@@ -142,7 +142,7 @@ def test_hotkeys_reach_the_window_as_chords(hands: Hands, target: Target) -> Non
 
 
 def test_every_named_key_can_be_pressed(hands: Hands, target: Target) -> None:
-    from actions.backends.x11_keymap import KEYSYMS
+    from actions.backends.keysyms import KEYSYMS
 
     for name in KEYSYMS:
         hands.backend.key(name, down=True)
