@@ -13,6 +13,7 @@ from itertools import pairwise
 from actions.backends.base import Backend
 from actions.errors import CannotPerform, DisplayGone, HandStopped
 from actions.geometry import Geometry, Point
+from actions.phone import LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     Action,
     Button,
@@ -111,6 +112,8 @@ class Executor:
                 self._sleep(action.seconds)
             case TakeScreenshot():
                 return Performed(action=action, note="nothing to do: looking is not the hand's")
+            case LongPress() | OpenApp() | PressHome() | PressBack() | PressRecent():
+                raise CannotPerform(f"{action.type} is an action for phones: this computer has a mouse and a keyboard")
             case Finished() | Failed() | CallUser():
                 raise CannotPerform(f"{action.type} ends a task: there is nothing for a hand to do")
         return Performed(action=action)

@@ -51,11 +51,66 @@ class Point:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A part of a screen as fractions of its width and height: what a picture shows that is a crop of the screen, a zoom.
+
+    Raises:
+        ValueError: it is empty, or reaches beyond the screen.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.left < self.right <= 1.0 and 0.0 <= self.top < self.bottom <= 1.0):
+            raise ValueError(f"{self} is no part of a screen: give fractions with 0 <= left < right <= 1 and 0 <= top < bottom <= 1")
+
+    @classmethod
+    def around(cls, target: Point, size: Size, screen: Size) -> Region:
+        """The part of `size` pixels of `screen` that has `target` in its middle, moved inside where it would reach beyond an edge."""
+        width, height = min(size.width, screen.width), min(size.height, screen.height)
+        left = min(max(0, round(target.x * screen.width - width / 2)), screen.width - width)
+        top = min(max(0, round(target.y * screen.height - height / 2)), screen.height - height)
+        return cls(
+            left=left / screen.width,
+            top=top / screen.height,
+            right=(left + width) / screen.width,
+            bottom=(top + height) / screen.height,
+        )
+
+    def size_px(self, screen: Size) -> Size:
+        """How many pixels of `screen` it covers, at least one each way."""
+        width, height = (self.right - self.left) * screen.width, (self.bottom - self.top) * screen.height
+        return Size(max(1, round(width)), max(1, round(height)))
+
+    def outward(self, x: float, y: float) -> Point:
+        """The point of the screen at the fractions `x`, `y` of this part."""
+        return Point(
+            min(1.0, self.left + x * (self.right - self.left)),
+            min(1.0, self.top + y * (self.bottom - self.top)),
+        )
+
+    def inward(self, point: Point) -> tuple[float, float]:
+        """Where `point` of the screen lies in this part, as fractions of it.
+
+        Raises:
+            ValueError: it lies outside.
+        """
+        x, y = (point.x - self.left) / (self.right - self.left), (point.y - self.top) / (self.bottom - self.top)
+        if not (-1e-9 <= x <= 1 + 1e-9 and -1e-9 <= y <= 1 + 1e-9):
+            raise ValueError(f"{point} lies outside the part of the screen that the picture shows, {self}")
+        return min(1.0, max(0.0, x)), min(1.0, max(0.0, y))
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """The sizes that a coordinate needs to be read: the screen, and the image as the model saw it.
 
-    `screen` is the captured screen in pixels. `image` is what was sent to the model, `None` when it was the screen itself.
+    `screen` is the captured screen in pixels. `image` is what was sent to the model, `None` when it was the screen itself at its own size.
+    `region` is the part of the screen that the image shows, `None` for all of it.
 
     Raises:
         ValueError: a size has an empty side.
@@ -63,6 +118,7 @@ class Frame:
 
     screen: Size
     image: Size | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         _check_size("frame.screen", self.screen)
@@ -72,6 +128,8 @@ class Frame:
     @property
     def sent(self) -> Size:
         """Size in pixels of the image that was sent to the model, before the model's own resizing."""
+        if self.image is None and self.region is not None:
+            return self.region.size_px(self.screen)
         return self.image or self.screen
 
 

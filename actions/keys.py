@@ -9,6 +9,8 @@ _NAMED = (
     *(f"f{n}" for n in range(1, 25)),
 )
 NAMED_KEYS = frozenset(_NAMED)
+# Keys that only phones have, as models name them; a computer's hands refuse them.
+PHONE_KEYS = frozenset(("volume_up", "volume_down", "power", "camera", "clear", "search"))
 MODIFIER_KEYS = ("ctrl", "alt", "shift", "meta")
 
 # Names of pyautogui, xdotool (X keysyms), browsers and people, without their capitals, "_", "-" and spaces.
@@ -66,7 +68,7 @@ def canonical_key(name: str) -> str:
         lowered = wanted.lower()
         return lowered if len(lowered) == 1 else wanted  # "İ" has no lower case of one character
     wanted = wanted.lower()
-    if wanted in NAMED_KEYS:
+    if wanted in NAMED_KEYS or wanted in PHONE_KEYS:
         return wanted
     bare = wanted.translate(_MARKS)
     if bare in NAMED_KEYS:

@@ -51,5 +51,19 @@ class ImageRule:
             return Size(*(self._multiple(math.ceil(side * grow / self.factor)) for side in size))
         return rounded
 
+    def padded(self, size: Size) -> tuple[Size, Size]:
+        """For models that pad (Kimi-VL's MoonViT): the picture after it was shrunk to `max_pixels`, and after padding at its right and
+        bottom to multiples of `factor`.
+
+        Raises:
+            ValueError: `size` is empty.
+        """
+        width, height = size
+        if width < 1 or height < 1:
+            raise ValueError(f"a picture of {width}x{height} is empty: both sides must be at least 1 pixel")
+        shrink = min(1.0, math.sqrt(self.max_pixels / (width * height)))
+        kept = Size(max(1, int(width * shrink)), max(1, int(height * shrink)))
+        return kept, Size(*(self._multiple(math.ceil(side / self.factor)) for side in kept))
+
     def _multiple(self, count: int) -> int:
         return max(1, count) * self.factor

@@ -4,6 +4,7 @@ Action
 ├── Click, Move, Drag, ButtonDown, ButtonUp, Scroll       the mouse
 ├── TypeText, Hotkey, KeyDown, KeyUp                      the keyboard
 ├── Wait, TakeScreenshot                                  looking again
+├── LongPress, OpenApp, PressHome, PressBack, PressRecent a phone, in `actions.phone`
 └── Finished, Failed, CallUser                            how a task ends
 """
 
@@ -14,6 +15,7 @@ from typing import ClassVar, Literal, get_args
 
 from actions.geometry import Point
 from actions.keys import canonical_key
+from actions.phone import LongPress, OpenApp, PressBack, PressHome, PressRecent
 
 Button = Literal["left", "right", "middle"]
 Modifier = Literal["ctrl", "alt", "shift", "meta"]
@@ -225,6 +227,11 @@ Action = (
     | KeyUp
     | Wait
     | TakeScreenshot
+    | LongPress
+    | OpenApp
+    | PressHome
+    | PressBack
+    | PressRecent
     | Finished
     | Failed
     | CallUser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions.geometry import Point
+from actions.phone import LongPress, OpenApp, PhoneAction, PressBack, PressHome, PressRecent
 from actions.space import (
     Action,
     ButtonDown,
@@ -47,6 +48,8 @@ def in_words(action: Action) -> str:
             return "look again"
         case TypeText() | Hotkey() | KeyDown() | KeyUp():
             return _keyboard(action)
+        case LongPress() | OpenApp() | PressHome() | PressBack() | PressRecent():
+            return _phone(action)
         case Finished() | Failed() | CallUser():
             return _ending(action)
 
@@ -68,6 +71,20 @@ def _keyboard(action: TypeText | Hotkey | KeyDown | KeyUp) -> str:
             return f"hold {action.key}"
         case KeyUp():
             return f"let go of {action.key}"
+
+
+def _phone(action: PhoneAction) -> str:
+    match action:
+        case LongPress():
+            return f"long press{_at(action.point)} for {action.seconds:g} s"
+        case OpenApp():
+            return f"open the app “{shortened(action.app_name)}”"
+        case PressHome():
+            return "go to the home screen"
+        case PressBack():
+            return "go back"
+        case PressRecent():
+            return "show recent apps"
 
 
 def _ending(action: Finished | Failed | CallUser) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+from actions.coordinates import ModelSpace
 from actions.dialects.calls import Call, shown
-from actions.dialects.places import ModelSpace, read_place
+from actions.dialects.places import read_place
 from actions.geometry import Point
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
@@ -73,7 +74,7 @@ class Arguments:
 
     def decimal(self, names: tuple[str, ...], default: float) -> float:
         written, value = self._written(names), self.take(*names)
-        if value is None:
+        if value is None or not value.strip():  # the prompts themselves show time=''
             return default
         if not _DECIMAL.fullmatch(value.strip()):
             raise ValueError(f"{written} is {shown(value)}: it must be a number, 0 or more")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from actions.coordinates import ModelSpace
 from actions.dialects.calls import shown
 from actions.geometry import Point
 
@@ -13,29 +13,6 @@ _NUMBER = r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _PAIR = rf"{_NUMBER}(?: ?, ?| ){_NUMBER}"
 _PLACE = re.compile(rf"[(\[]? ?{_PAIR}(?: ?[)\]]?(?: ?, ?| )[(\[]? ?{_PAIR})? ?[)\]]?")
 _MAX_CHARACTERS = 200  # the longest spelling that makes sense is half of that; long digit strings cost quadratic time
-
-
-class ModelSpace(NamedTuple):
-    """The space in which a model writes coordinates: from 0 to `width` and from 0 to `height`, both included."""
-
-    width: int
-    height: int
-    name: str
-
-    def point(self, x: float, y: float) -> Point:
-        """The point that the model means.
-
-        Raises:
-            ValueError: it lies outside the space.
-        """
-        for axis, value, limit in (("x", x, self.width), ("y", y, self.height)):
-            if not 0 <= value <= limit:
-                raise ValueError(f"{axis} is {value:g}, outside {self.name}: {axis} goes from 0 to {limit}")
-        return Point(x / self.width, y / self.height)
-
-    def numbers(self, point: Point) -> tuple[int, int]:
-        """The whole numbers with which the model would write `point`."""
-        return round(point.x * self.width), round(point.y * self.height)
 
 
 def read_place(text: str, space: ModelSpace) -> Point:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from actions.coordinates import ModelSpace
 from actions.dialects.arguments import Arguments
 from actions.dialects.calls import Call, shown
-from actions.dialects.places import ModelSpace
-from actions.dialects.uitars_words import CLICKS, CONTENT, DIRECTIONS, END, KEY, PHONE_WORDS, POINT, START, TIME, WHEEL_CLICKS
+from actions.dialects.uitars_words import CLICKS, CONTENT, DIRECTIONS, END, KEY, POINT, START, TIME, WHEEL_CLICKS
 from actions.keys import canonical_key
+from actions.phone import PRESS_SECONDS, LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     BUTTONS,
     MODIFIERS,
@@ -38,15 +39,13 @@ _TWO_WORDS = (
 _KEY_PARTS = re.compile(r"[^+\s]+|\+(?=\s|$)")
 
 
-def read_action(call: Call, space: ModelSpace) -> Action:
+def read_action(call: Call, space: ModelSpace) -> Action | tuple[Action, ...]:
     """The action that `call` means.
 
     Raises:
         ValueError: it means none, or not for certain; the message says which piece and what would do.
     """
     args = Arguments(call, space)
-    if args.word in PHONE_WORDS:
-        raise ValueError(f"{args.word} is an action for phones: not supported yet")
     read = _READERS.get(args.word)
     if read is None:
         raise ValueError(f"there is no action called {shown(call.name)}: use one of {_OFFERED}")
@@ -91,6 +90,8 @@ def _read_button_up(args: Arguments) -> Action:
 
 def _read_scroll(args: Arguments) -> Action:
     point = args.place_or_none(*POINT)
+    if args.has(*END):  # the phone's older way: a finger from here to there
+        return Drag(path=(point or args.place(*POINT), args.place(*END)))
     if args.has("dx", "dy") and not args.has("direction"):
         return Scroll(point=point, dx=args.whole("dx", 0), dy=args.whole("dy", 0))
     dx, dy = DIRECTIONS[args.choice("direction", tuple(DIRECTIONS))]
@@ -101,7 +102,9 @@ def _read_scroll(args: Arguments) -> Action:
 
 
 def _read_type(args: Arguments) -> Action:
-    return TypeText(text=args.need(*CONTENT))
+    text = args.need(*CONTENT)
+    args.take(*POINT)  # Seed models repeat where the field is; its publisher's executor types where the focus is, too
+    return TypeText(text=text)
 
 
 def _read_hotkey(args: Arguments) -> Action:
@@ -124,6 +127,18 @@ def _read_screenshot(args: Arguments) -> Action:
     return TakeScreenshot()
 
 
+def _read_long_press(args: Arguments) -> Action:
+    return LongPress(point=args.place(*POINT), seconds=args.decimal(TIME, PRESS_SECONDS))
+
+
+def _read_open_app(args: Arguments) -> Action:
+    return OpenApp(app_name=args.need("app_name", "app", "name", *CONTENT))
+
+
+def _read_navigate(args: Arguments) -> tuple[Action, ...]:
+    return Hotkey(keys=("ctrl", "l")), TypeText(text=args.need("content", "url") + "\n")
+
+
 def _read_finished(args: Arguments) -> Action:
     return Finished(answer=args.take(*CONTENT))
 
@@ -136,10 +151,10 @@ def _read_call_user(args: Arguments) -> Action:
     return CallUser(question=args.take(*CONTENT))
 
 
-_READERS: dict[str, Callable[[Arguments], Action]] = {
+_READERS: dict[str, Callable[[Arguments], Action | tuple[Action, ...]]] = {
     **dict.fromkeys(CLICKS, _read_click),
     **dict.fromkeys(("hover", "move", "move_to", "mouse_move"), _read_move),
-    **dict.fromkeys(("drag", "left_click_drag"), _read_drag),
+    **dict.fromkeys(("drag", "left_click_drag", "swipe"), _read_drag),
     "select": _read_select,
     "mouse_down": _read_button_down,
     "mouse_up": _read_button_up,
@@ -149,7 +164,14 @@ _READERS: dict[str, Callable[[Arguments], Action]] = {
     **dict.fromkeys(("keydown", "press", "key_down"), _read_key_down),
     **dict.fromkeys(("keyup", "release", "key_up"), _read_key_up),
     "wait": _read_wait,
-    "screenshot": _read_screenshot,
+    **dict.fromkeys(("screenshot", "open_computer"), _read_screenshot),
+    "long_press": _read_long_press,
+    "open_app": _read_open_app,
+    **dict.fromkeys(("press_home", "home"), lambda args: PressHome()),
+    **dict.fromkeys(("press_back", "back"), lambda args: PressBack()),
+    "press_recent": lambda args: PressRecent(),
+    "navigate": _read_navigate,
+    "navigate_back": lambda args: Hotkey(keys=("alt", "left")),
     "finished": _read_finished,
     "failed": _read_failed,
     "call_user": _read_call_user,

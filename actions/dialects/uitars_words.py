@@ -11,6 +11,8 @@ Words that UI-TARS itself knows come first among their kind; ours, in the same s
     type (content)    hotkey (key='ctrl c')    press keydown | release keyup (key)
     wait              5 seconds; UI-TARS-2's: time='2.5'
     screenshot        finished (content?)      call_user (content?)       ours: failed(content?)
+    open_computer     Omni-TARS's way to ask for the first screenshot
+    phone             long_press (point; time?)  open_app (app_name)  press_home  press_back  swipe (= drag)   ours: press_recent
 """
 
 from __future__ import annotations
@@ -35,7 +37,6 @@ CLICKS: dict[str, tuple[Button, int]] = {
     "middle_single": ("middle", 1),
 }
 DIRECTIONS = {"down": (0, -1), "up": (0, 1), "left": (-1, 0), "right": (1, 0)}
-PHONE_WORDS = frozenset(("long_press", "open_app", "press_home", "press_back", "home", "back", "swipe"))
 
 # The names of an argument; the first is the one that errors ask for.
 POINT = ("point", "start_box", "start_point", "box")

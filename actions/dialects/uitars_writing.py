@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actions.coordinates import ModelSpace
 from actions.dialects.calls import write_call
-from actions.dialects.places import ModelSpace
 from actions.dialects.uitars_words import CLICKS, DIRECTIONS, WHEEL_CLICKS, Notation
 from actions.geometry import Point
+from actions.phone import PRESS_SECONDS, LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     Action,
     Button,
@@ -69,6 +70,13 @@ def write_action(action: Action, space: ModelSpace, notation: Notation) -> str:
             return write_call("wait", **({} if action == Wait() else {"time": repr(action.seconds)}))
         case TakeScreenshot():
             return write_call("screenshot")
+        case LongPress():
+            held = {} if action.seconds == PRESS_SECONDS else {"time": repr(action.seconds)}
+            return write_call("long_press", **where(action.point), **held)
+        case OpenApp():
+            return write_call("open_app", app_name=action.app_name)
+        case PressHome() | PressBack() | PressRecent():
+            return write_call(action.type)
         case Finished():
             return write_call("finished", **_content(action.answer))
         case Failed():

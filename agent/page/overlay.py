@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from actions.geometry import Point, Size
+from actions.phone import LongPress
 from actions.space import Action, ButtonDown, ButtonUp, Click, Drag, Hotkey, KeyDown, KeyUp, Move, Scroll, TypeText
 from agent.page.markup import element, text
 from agent.words import shortened
@@ -50,7 +51,7 @@ def draw(actions: Sequence[Action], size: Size, focus: Point | None) -> Overlay:
 def place_of(action: Action) -> Point | None:
     """Where `action` leaves the pointer, where it says so."""
     match action:
-        case Click() | Move() | ButtonDown() | ButtonUp() | Scroll():
+        case Click() | Move() | ButtonDown() | ButtonUp() | Scroll() | LongPress():
             return action.point
         case Drag():
             return action.path[-1]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from actions.geometry import Frame, Point, Size
 from actions.keys import NAMED_KEYS
+from actions.phone import MAX_PRESS_SECONDS, LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     BUTTONS,
     MAX_WAIT_SECONDS,
@@ -67,6 +68,9 @@ actions: st.SearchStrategy[Action] = st.one_of(
     st.builds(KeyUp, key=keys),
     st.builds(Wait, seconds=st.floats(0.0, MAX_WAIT_SECONDS) | st.just(5.0)),
     st.just(TakeScreenshot()),
+    st.builds(LongPress, point=points, seconds=st.floats(0.001, MAX_PRESS_SECONDS) | st.just(1.0)),
+    st.builds(OpenApp, app_name=texts.filter(str.strip)),
+    st.sampled_from([PressHome(), PressBack(), PressRecent()]),
     st.builds(Finished, answer=maybe_texts),
     st.builds(Failed, reason=maybe_texts),
     st.builds(CallUser, question=maybe_texts),

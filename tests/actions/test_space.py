@@ -69,7 +69,7 @@ def test_lists_become_tuples_so_that_actions_stay_hashable() -> None:
 
 
 def test_actions_are_frozen_and_every_type_has_its_own_name() -> None:
-    assert len(ACTION_TYPES) == len(get_args(Action)) == 15
+    assert len(ACTION_TYPES) == len(get_args(Action)) == 20
     for name, cls in ACTION_TYPES.items():
         assert cls.type == name
         assert dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -383,10 +383,6 @@ def test_several_actions_keep_their_order(between: str) -> None:
         ("wait(time='1e9')", "wait.seconds is 1000000000.0"),
         ("screenshot(x='1')", "screenshot has no argument 'x': it takes none"),
         ("tap(point='(1,2)')", "there is no action called 'tap': use one of click,"),
-        ("long_press(point='(1,2)')", "long_press is an action for phones: not supported yet"),
-        ("open_app(app_name='Maps')", "not supported yet"),
-        ("press_home()", "not supported yet"),
-        ("press_back()", "not supported yet"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_names_the_piece(call: str, named: str) -> None:

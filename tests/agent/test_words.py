@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actions.geometry import Point
+from actions.phone import LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     ACTION_TYPES,
     Action,
@@ -43,6 +44,11 @@ PHRASES: list[tuple[Action, str]] = [
     (KeyUp(key="shift"), "let go of shift"),
     (Wait(seconds=2.5), "wait 2.5 s"),
     (TakeScreenshot(), "look again"),
+    (LongPress(point=MIDDLE, seconds=2), "long press at 50 %, 25 % for 2 s"),
+    (OpenApp(app_name="Clock"), "open the app “Clock”"),
+    (PressHome(), "go to the home screen"),
+    (PressBack(), "go back"),
+    (PressRecent(), "show recent apps"),
     (Finished(answer="42"), "finished: 42"),
     (Failed(), "failed"),
     (CallUser(question="which\none?"), "ask the user: which⏎one?"),

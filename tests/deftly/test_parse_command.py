@@ -132,7 +132,7 @@ def test_what_could_steer_a_terminal_is_shown_escaped(parse: Parse) -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--dialect", "tars", "--screen", "1920x1080"), "no dialect is called 'tars': there are uitars-1.0, uitars-1.5"),
+        (("--dialect", "tars", "--screen", "1920x1080"), "no dialect is called 'tars': did you mean uitars-1.5? Known are uitars-1.0, uitars-1.5"),
         (("--dialect", "uitars-1.5", "--screen", "1920"), "'1920' is no size: write width x height"),
         (("--dialect", "uitars-1.5", "--screen", "0x1080"), "'0x1080' is no size"),
         (("--dialect", "uitars-1.5", "--screen", "-5x1080"), "--screen"),
