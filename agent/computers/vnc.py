@@ -1,0 +1,107 @@
+"""The desktop of a VNC server as a computer: any machine, container or virtual machine that shows itself by RFB."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+from actions.backends.rfb import RfbBackend
+from actions.backends.rfb_client import RfbClient
+from actions.errors import DisplayGone
+from actions.executor import Executor
+from actions.geometry import Geometry
+from agent.capture import Raw
+from agent.computers.screen import ScreenComputer
+from agent.endings import DisplayLost
+
+DEFAULT_PORT = 5900
+PAUSE_SECONDS = 0.1
+
+
+class VncAddressError(ValueError):
+    """What should be the address of a VNC server is none."""
+
+
+class VncComputer(ScreenComputer):
+    """The desktop of the VNC server at `host` and `port`.
+
+    `password` is for servers that want one (VncAuth). `patience` is how many seconds a server that went away may take to come back.
+
+    Raises:
+        DisplayLost: there is no such server, or it does not let us in.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = DEFAULT_PORT,
+        *,
+        password: str | None = None,
+        settle: bool = True,
+        stop: threading.Event | None = None,
+        patience: float = 5.0,
+    ) -> None:
+        try:
+            self._client = RfbClient(host, port, password)
+            hands = Executor(RfbBackend(self._client), stop)
+        except DisplayGone as error:
+            raise DisplayLost(str(error)) from error
+        super().__init__(
+            VncEyes(self._client, patience), hands, open_watching_eyes=lambda: VncEyes(self._client, patience=0), settle=settle
+        )
+
+    def close(self) -> None:
+        super().close()
+        self._client.close()
+
+
+class VncEyes:
+    """Looks at the picture that `client` keeps up to date. With `patience` it connects anew to a server that went away."""
+
+    def __init__(self, client: RfbClient, patience: float) -> None:
+        self._client = client
+        self._patience = patience
+        self.losses = 0
+
+    @property
+    def geometry(self) -> Geometry:
+        width, height = self._client.size
+        return Geometry(left=0, top=0, width=width, height=height)
+
+    def grab_raw(self) -> Raw:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                picture = self._client.picture()
+                height, width = picture.shape
+                return Raw(bytearray(picture.data), Geometry(left=0, top=0, width=width, height=height))
+            except DisplayGone as error:
+                self._come_back(error, deadline)
+
+    def _come_back(self, error: DisplayGone, deadline: float) -> None:
+        """Connect anew, or wait a moment before the next try."""
+        if time.monotonic() >= deadline:
+            raise DisplayLost(str(error)) from error
+        try:
+            self._client.reopen()
+            self.losses += 1
+        except DisplayGone:
+            time.sleep(PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """The client is the computer's to close."""
+
+
+def open_vnc(address: str, *, password: str | None = None, stop: threading.Event | None = None) -> VncComputer:
+    """The computer at `vnc://HOST[:PORT]`; as in other viewers, a port below 100 is the number of a display.
+
+    Raises:
+        VncAddressError: that is no address.
+        DisplayLost: there is no such server, or it does not let us in.
+    """
+    read = re.fullmatch(r"vnc://(\[[0-9A-Fa-f:.]+\]|[^/:@\s]+)(?::(\d{1,5}))?/?", address)
+    port = int(read[2]) if read and read[2] else DEFAULT_PORT
+    if read is None or port > 65535:
+        raise VncAddressError(f"{address!r} is no address of a VNC server: it looks like vnc://HOST or vnc://HOST:PORT")
+    return VncComputer(read[1].strip("[]"), port if port >= 100 else DEFAULT_PORT + port, password=password, stop=stop)
