@@ -102,7 +102,7 @@ def best_fit_decreasing(lengths: Sequence[int], capacity: int, window: int) -> P
 
 
 def deftly(lengths: Sequence[int], capacity: int, lookahead: int) -> Packs:
-    plan = Plan(Sizes(lengths=lengths, supervised=lengths), pack_length=capacity, packs_per_step=1, lookahead=lookahead, epochs=1)
+    plan = Plan(Sizes(lengths=lengths, supervised=lengths), pack_length=capacity, packs_per_step=8, lookahead=lookahead, epochs=1)
     return [[lengths[number] for number in pack.samples] for step in plan for pack in step.packs]
 
 
@@ -146,7 +146,9 @@ def main() -> None:
         return
     print(f"{len(lengths)} samples, mean {np.mean(lengths):.0f} tokens, packs of {size}")
     for r in rows:
-        print(f"{r['packer']:<34} fill {r['fill']:.2%}  packs {r['packs']:>6}  8 ranks wait {r['slowest_of_8']:.3f}x  {r['ms_a_pack']:.2f} ms")
+        print(
+            f"{r['packer']:<32} fill {r['fill']:.2%}  packs {r['packs']:>6}  8 ranks take {r['slowest_of_8']:.3f}x  {r['ms_a_pack']:.2f} ms"
+        )
 
 
 if __name__ == "__main__":

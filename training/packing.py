@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,7 +137,7 @@ def _segments(samples: Sequence[Sample]) -> tuple[list[int], list[Ids]]:
     for sample in samples:
         edges = [0, *sample.branches, len(sample.ids)]
         shared = np.arange(start, start + edges[1])
-        for number, (left, right) in enumerate(zip(edges, edges[1:], strict=False)):
+        for number, (left, right) in enumerate(pairwise(edges)):
             own = np.arange(start + left, start + right)
             lengths.append(right - left)
             keys.append(own if number == 0 else np.concatenate([shared, own]))

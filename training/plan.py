@@ -2,10 +2,14 @@
 
 The plan is made from true lengths alone, so every rank makes all of it and takes its share. A step has a fixed number of packs that the
 ranks divide among themselves: started again on more or fewer machines, a run goes on with the same samples in the same steps.
+
+Packs hold equally many tokens, but attention over one long sample costs more than over many short ones, and ranks wait for each other.
+So the packs of a few steps are sorted by cost and cut into steps of alike ones, which then come in random order.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.packer import Packer, Waiting
+
+WINDOW = 8  # steps whose packs are sorted by cost together
 
 
 class PlannedPack(NamedTuple):
@@ -85,8 +91,7 @@ class Plan:
             raise ValueError("there are no samples to plan with")
         self._sizes, self._lookahead, self._seed, self._epochs = sizes, lookahead, seed, epochs
         self._packs_per_step = packs_per_step
-        total = sum(sizes.cost(number) for number in range(len(sizes)))
-        self._packer = Packer(pack_length, cost_per_token=total / sum(sizes.lengths), seed=seed)
+        self._packer = Packer(pack_length)
         self._step = self._epoch = self._cursor = 0
         self._ready: list[PlannedPack] = []
         self._permutation: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -96,8 +101,8 @@ class Plan:
         return self
 
     def __next__(self) -> PlannedStep:
-        while len(self._ready) < self._packs_per_step and (pack := self._next_pack()):
-            self._ready.append(pack)
+        if not self._ready:
+            self._ready = self._window()
         if not self._ready:
             raise StopIteration
         packs, self._ready = self._ready[: self._packs_per_step], self._ready[self._packs_per_step :]
@@ -119,13 +124,25 @@ class Plan:
         self._packer.restore(state["packer"])
         self._ready = [self._planned(tuple(samples), epoch) for samples, epoch in state["ready"]]
 
+    def _window(self) -> list[PlannedPack]:
+        """The packs of the next few steps, in the order of the steps."""
+        size = self._packs_per_step
+        packs: list[PlannedPack] = []
+        while len(packs) < WINDOW * size and (pack := self._next_pack()):
+            packs.append(pack)
+        packs.sort(key=lambda pack: -pack.cost)
+        steps = [packs[start : start + size] for start in range(0, len(packs), size)]
+        whole = [step for step in steps if len(step) == size]
+        random.Random(f"{self._seed}/{self._step}").shuffle(whole)
+        return [pack for step in (*whole, *steps[len(whole) :]) for pack in step]
+
     def _next_pack(self) -> PlannedPack | None:
         """The next pack; an epoch's last ones are made of what is left, so that each sample comes once in every epoch."""
         if self._epochs is not None and self._epoch >= self._epochs:
             return None
         while len(self._packer) < self._lookahead and self._cursor < len(self._sizes):
             number = int(self._order()[self._cursor])
-            self._packer.add(Waiting(number, self._sizes.lengths[number], self._sizes.cost(number)))
+            self._packer.add(Waiting(number, self._sizes.lengths[number]))
             self._cursor += 1
         pack = self._planned(self._packer.pop(), self._epoch)
         if not len(self._packer) and self._cursor == len(self._sizes):
