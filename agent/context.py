@@ -11,23 +11,25 @@ from functools import lru_cache
 
 from actions.dialects import Dialect, get_dialect
 from actions.geometry import Frame
-from actions.resize import ImageRule
 from actions.space import Prediction
-from agent.screenshot import Screenshot
+from agent.capture import Screenshot
+from agent.conversation import told_by_responses
 from agent.step import Step
+from agent.templates import filled, thought_of
+from agent.tokens import image_rule
 from inference.engines.base import ImageSource, Message
 from inference.families import Family
-
-NOTHING_YET = "nothing"
 
 
 def build_messages(task: str, history: Sequence[Step], seen: Screenshot, family: Family) -> tuple[Message, ...]:
     """The chat that asks for the next actions towards `task`, with `seen` on the screen after `history`."""
     told = told_steps(history, family)
-    system = () if family.prompt.system is None else (Message(role="system", content=(family.prompt.system,)),)
+    system = filled(family.prompt.system, task, seen, family)
+    opening = () if system is None else (Message(role="system", content=(system,)),)
     if family.history.text == "thoughts":
-        return (*system, *_told_by_thoughts(task, told, seen, family))
-    return (*system, *_told_by_responses(task, told, seen, family))
+        return (*opening, _told_by_thoughts(task, told, seen, family))
+    words = [own_words(step, family) for step in told]
+    return (*opening, *told_by_responses(task, told, words, seen, family))
 
 
 def answer_text(prediction: Prediction, family: Family, frame: Frame) -> str:
@@ -35,11 +37,10 @@ def answer_text(prediction: Prediction, family: Family, frame: Frame) -> str:
     return dialect_of(family).format(prediction, frame)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def dialect_of(family: Family) -> Dialect:
-    """The dialect of `family`, bound to its image rule."""
-    image = family.image
-    return get_dialect(family.dialect, ImageRule(image.factor, image.min_pixels, image.max_pixels))
+    """The dialect of `family`, bound to its image rule and its coordinates."""
+    return get_dialect(family.dialect, image_rule(family.image), family.coordinates)
 
 
 def frame_of(seen: Screenshot) -> Frame:
@@ -54,51 +55,7 @@ def told_steps(history: Sequence[Step], family: Family) -> Sequence[Step]:
     return steps if limit is None else steps[max(0, len(steps) - limit) :]
 
 
-def _told_by_thoughts(task: str, told: Sequence[Step], seen: Screenshot, family: Family) -> tuple[Message, ...]:
-    """One message: the last screens and the prompt, in which earlier steps are told by their thoughts."""
-    thoughts = "; ".join(thought for step in told if (thought := _thought(step)))
-    text = _fill(family.prompt.user, task, thoughts or NOTHING_YET)
-    shown = told[_first_shown(told, family) :]
-    images: tuple[ImageSource, ...] = (*(step.seen for step in shown), seen)
-    image_first = family.prompt.order == "image-first"
-    return (Message(role="user", content=(*images, text) if image_first else (text, *images)),)
-
-
-def _told_by_responses(task: str, told: Sequence[Step], seen: Screenshot, family: Family) -> tuple[Message, ...]:
-    """A conversation: every earlier answer as the assistant's, the last screens before theirs, and the current one at the end."""
-    prompt = _fill(family.prompt.user, task, "")
-    image_first = family.prompt.order == "image-first"
-    messages = [] if image_first else [Message(role="user", content=(prompt,))]
-    first_shown = _first_shown(told, family)
-    feedback = ""
-    for number, step in enumerate(told):
-        content = _part(feedback, step.seen if number >= first_shown else None)
-        if content:
-            messages.append(Message(role="user", content=content))
-        messages.append(Message(role="assistant", content=(_own_words(step, family),)))
-        feedback = step.feedback
-    last = _part(feedback, seen)
-    messages.append(Message(role="user", content=(*last, prompt) if image_first else last))
-    return tuple(messages)
-
-
-def _first_shown(told: Sequence[Step], family: Family) -> int:
-    """Index of the first earlier step whose screen is shown; the current screen is one of `history.images`."""
-    images = family.history.images
-    return 0 if images is None else max(0, len(told) - (images - 1))
-
-
-def _part(feedback: str, image: Screenshot | None) -> tuple[str | ImageSource, ...]:
-    words = (feedback,) if feedback else ()
-    return words if image is None else (*words, image)
-
-
-def _thought(step: Step) -> str:
-    thought = " ".join(step.prediction.thought.split())
-    return f"{thought} ({step.feedback})" if step.feedback else thought
-
-
-def _own_words(step: Step, family: Family) -> str:
+def own_words(step: Step, family: Family) -> str:
     """The model's own text where this family reads it as the same answer, so that what an engine cached of it stays valid.
 
     Else, as in episodes that a person, an expert or another family recorded, the answer in this family's words.
@@ -111,5 +68,11 @@ def _own_words(step: Step, family: Family) -> str:
     return answer_text(said, family, frame)
 
 
-def _fill(template: str, task: str, history: str) -> str:
-    return template.format(task=task, history=history)
+def _told_by_thoughts(task: str, told: Sequence[Step], seen: Screenshot, family: Family) -> Message:
+    """One message: the last screens and the prompt, in which earlier steps are told by their thoughts."""
+    rule = family.history
+    thoughts = [rule.told.format(number=number, thought=thought) for number, step in enumerate(told, 1) if (thought := thought_of(step))]
+    text = filled(family.prompt.user, task, seen, family, history=rule.join.join(thoughts) or rule.none)
+    shown = told if rule.images is None else told[max(0, len(told) - (rule.images - 1)) :]
+    images: tuple[ImageSource, ...] = (*(step.seen for step in shown), seen)
+    return Message(role="user", content=(*images, text or "") if family.prompt.order == "image-first" else (text or "", *images))

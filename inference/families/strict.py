@@ -1,20 +1,25 @@
-"""Strict YAML: a file is read into frozen dataclasses, and whatever does not fit is an error that names its dotted path."""
+"""Strict YAML: a file is read into frozen dataclasses, and whatever does not fit is an error that names its dotted path.
+
+`base: NAME` takes over what another file says: mappings are merged key by key, everything else is replaced.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
+from plugins.errors import PluginError
+
 T = TypeVar("T")
 
 
-class FamilyError(ValueError):
+class FamilyError(PluginError):
     """A family is unknown, or its file is wrong; the message names the file, the dotted path and the mend."""
 
 
@@ -33,20 +38,43 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_strict(cls: type[T], path: Path) -> T:
-    """The file at `path` as a `cls`.
+def read_strict(cls: type[T], path: Path, *, find_base: Callable[[str], Path], own: frozenset[str] = frozenset()) -> T:
+    """The file at `path` as a `cls`. `find_base` tells where a base lies; the `own` keys of a base are not taken over.
 
     Raises:
-        FamilyError: the file cannot be read, is not YAML, or does not fit `cls`.
+        FamilyError: the file or one of its bases cannot be read, is not YAML, or does not fit `cls`.
     """
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FamilyError(f"{path} cannot be read: {error}") from error
+    data = _with_bases(path, find_base, own, ())
     try:
         return cast(T, _build(cls, data, ""))
     except ValueError as error:
         raise FamilyError(f"{path}: {error}") from error
+
+
+def _with_bases(path: Path, find_base: Callable[[str], Path], own: frozenset[str], heirs: tuple[Path, ...]) -> object:
+    """What `path` says, over what its base says; `heirs` are the files that have it as their base."""
+    if path in heirs:
+        raise FamilyError(f"{path} is its own base: {' -> '.join(heir.stem for heir in (*heirs, path))}")
+    data = _load(path)
+    if not isinstance(data, dict) or "base" not in data:
+        return data
+    name = data.pop("base")
+    if not isinstance(name, str):
+        raise FamilyError(f"{path}: base is {name!r}: it must be the name of a family")
+    base = _with_bases(find_base(name), find_base, own, (*heirs, path))
+    return _merged({key: value for key, value in base.items() if key not in own}, data) if isinstance(base, dict) else data
+
+
+def _load(path: Path) -> object:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FamilyError(f"{path} cannot be read: {error}") from error
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(base[key], over[key]) for key in over if isinstance(base.get(key), dict) and isinstance(over[key], dict)}
+    return base | over | both
 
 
 def _build(kind: Any, value: object, at: str) -> Any:
