@@ -5,7 +5,7 @@ from __future__ import annotations
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-_OUR_PACKAGES = ("plugins", "actions", "agent", "inference", "training", "evaluation", "deftly")
+_OUR_PACKAGES = ("plugins", "actions", "agent", "inference", "training", "evaluation", "server", "deftly")
 _MENDABLE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 

@@ -31,6 +31,7 @@ DEBIAN_PACKAGES = {
     "fonts-dejavu-core": "share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "libatomic1": "lib/*/libatomic.so.1",
 }
+DEV_DEBIAN_PACKAGES = {"tigervnc-standalone-server": "Xtigervnc"}  # a server that the tests look at and act on
 STARTED = time.monotonic()
 
 
@@ -94,7 +95,7 @@ def is_done(extras: list[str]) -> bool:
 
 def install_debian_packages(extras: list[str]) -> None:
     """Bring the missing Debian packages, or say how to."""
-    missing = missing_debian_packages() + missing_parts_of_python(extras)
+    missing = missing_debian_packages(extras) + missing_parts_of_python(extras)
     if not missing or not sys.platform.startswith("linux"):
         return
     as_root = apt_prefix()
@@ -112,8 +113,9 @@ def install_debian_packages(extras: list[str]) -> None:
             raise SetupError(f"apt-get could not install {' '.join(missing)}; what it said is above")
 
 
-def missing_debian_packages() -> list[str]:
-    return [package for package, brings in DEBIAN_PACKAGES.items() if not is_there(brings)]
+def missing_debian_packages(extras: list[str]) -> list[str]:
+    wanted = DEBIAN_PACKAGES | (DEV_DEBIAN_PACKAGES if "dev" in extras else {})
+    return [package for package, brings in wanted.items() if not is_there(brings)]
 
 
 def is_there(brings: str) -> bool:

@@ -11,9 +11,9 @@ from actions.backends.rfb_client import RfbClient
 from actions.errors import DisplayGone
 from actions.executor import Executor
 from actions.geometry import Geometry
-from agent.capture import Raw
 from agent.computers.screen import ScreenComputer
 from agent.endings import DisplayLost
+from agent.screenshot import Raw
 
 DEFAULT_PORT = 5900
 PAUSE_SECONDS = 0.1

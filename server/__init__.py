@@ -1,0 +1,1 @@
+"""HTTP: the model, the runs, a computer, and the pages that people look at."""
