@@ -17,9 +17,10 @@ from agent.computers.base import Computer
 from agent.endings import ActionRefused, DisplayLost, Done, RecordingFailed, RunEnded, Stopped, performable, raise_ending
 from agent.episode import Episode
 from agent.limits import Limits, repeats
-from agent.policy import Policy
+from agent.policy import Interrupted, Policy
 from agent.screenshot import Screenshot
 from agent.step import Step, StepDraft
+from agent.watch import Watchful
 
 
 class Observer:
@@ -101,11 +102,7 @@ class Agent:
         """Ask until the answer fits what the screen shows when it comes: many a screen changes while a model thinks."""
         for looks_left in reversed(range(self.limits.stale + 1)):
             seen = self._look(episode, draft)
-            self._enter(episode, "decide")
-            with draft.timed("decide"):
-                draft.prediction = self.policy.decide(episode.task, episode.steps, seen)
-            draft.trace = self.policy.trace()
-            changed = self._changed(draft, seen)
+            changed = self._decide(episode, draft, seen, may_drop=looks_left > 0)
             if changed is None:
                 break
             if looks_left:
@@ -119,11 +116,39 @@ class Agent:
         self._enter(episode, "look")
         with draft.timed("look"):
             draft.seen = seen = self.computer.screenshot()
+        episode.expect(seen)
         if seen.condition != "ok":
             draft.notes.append(f"the screen is {seen.condition}")
         if episode.steps and episode.steps[-1].seen.size != seen.size:
             draft.notes.append(f"the screen was {episode.steps[-1].seen.size} and is now {seen.size}")
         return seen
+
+    def _decide(self, episode: Episode, draft: StepDraft, seen: Screenshot, *, may_drop: bool) -> str | None:
+        """Ask whoever decides; why the answer no longer fits the screen, `None` when it does.
+
+        An answer that may be dropped is not even waited for once the screen has become another one.
+        """
+        self._enter(episode, "decide")
+        try:
+            with draft.timed("decide"), self._stopped_by_change(may_drop):
+                draft.prediction = self.policy.decide(episode.task, episode.steps, seen)
+        except Interrupted:
+            return self.computer.stale(seen, ()) or "the screen changed for a moment while the model was looking"
+        finally:
+            draft.trace = self.policy.trace()
+        return self._changed(draft, seen)
+
+    @contextmanager
+    def _stopped_by_change(self, armed: bool) -> Iterator[None]:
+        """Whoever decides is told to stop as soon as no answer can fit any more: then a short wait before it costs little."""
+        if not armed or not isinstance(self.computer, Watchful):
+            yield
+            return
+        self.computer.alert(self.policy.interrupt)
+        try:
+            yield
+        finally:
+            self.computer.alert(None)
 
     def _changed(self, draft: StepDraft, seen: Screenshot) -> str | None:
         """Why the answer no longer fits the screen; an answer that touches nothing always fits."""

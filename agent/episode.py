@@ -7,6 +7,7 @@
     end.json              how it ended; missing while it runs, or when the process was killed
 
 A step's picture is on disk before its line is, and its line before `append` returns. A torn last line is dropped when an episode is opened.
+The picture may be begun as soon as it is seen (`expect`), so that it is there by the time the model has answered.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 from agent.durable import append_line, write_whole
 from agent.endings import RecordingFailed, RunEnded
+from agent.pictures import Pictures
 from agent.screenshot import Screenshot
 from agent.step import Step, step_from_json, step_to_json
 from inference.engines.base import ImageSource
@@ -62,7 +64,7 @@ class Episode:
         recorded = recorded or _Recorded([], {}, [])
         self.notes = tuple(recorded.notes)
         self._steps = recorded.steps
-        self._screens = recorded.screens
+        self._pictures = Pictures(path, recorded.screens)
         self._end = end
         self._running = False
         self._began = time.monotonic()
@@ -130,7 +132,12 @@ class Episode:
 
     def picture_of(self, seen: ImageSource) -> Path:
         """The file of a screen that was seen in this episode."""
-        return self.path / self._screens[seen.sha256]
+        return self.path / self._pictures[seen.sha256]
+
+    def expect(self, seen: Screenshot) -> None:
+        """Begin to store `seen`, which the next step will probably have seen; returns at once. What goes wrong is raised by `append`."""
+        assert self._running, "the episode has ended"
+        self._pictures.begin(seen)
 
     def append(self, step: Step) -> None:
         """Keep `step`; it is on disk when this returns.
@@ -140,7 +147,7 @@ class Episode:
         """
         assert self._running, "the episode has ended"
         with _writing(self.path):
-            screen_file = self._store_screen(step)
+            screen_file = self._pictures.store(step.seen)
             append_line(self.path / "steps.jsonl", _json(step_to_json(step, screen_file)))
         self._steps.append(step)
         self._forget_pixels(len(self._steps) - 1 - PIXELS_KEPT)
@@ -148,6 +155,7 @@ class Episode:
     def end(self, status: str, exit_code: int, message: str, reward: float | None = None) -> None:
         """Say how it ended; nothing can be appended after."""
         self._running = False
+        self._pictures.close()
         self._end = End(status=status, exit_code=exit_code, message=message, ended=time.time(), reward=reward)
         self._write_end()
 
@@ -161,14 +169,6 @@ class Episode:
         self._end = replace(self._end, reward=reward)
         self._write_end()
 
-    def _store_screen(self, step: Step) -> str:
-        digest = step.seen.sha256
-        if digest not in self._screens:
-            name = f"screens/{len(self._screens):04d}.png"
-            write_whole(self.path / name, step.seen.png)
-            self._screens[digest] = name
-        return self._screens[digest]
-
     def _write_end(self) -> None:
         assert self._end is not None
         with _writing(self.path):
@@ -180,7 +180,7 @@ class Episode:
             return
         step = self._steps[index]
         seen = step.seen
-        file = self.path / self._screens[seen.sha256]
+        file = self.picture_of(seen)
         lazy = Screenshot.from_file(file, seen.geometry, seen.taken_at, condition=seen.condition, sha256=seen.sha256)
         self._steps[index] = replace(step, seen=lazy)
 

@@ -38,6 +38,10 @@ class Flicker:
         """The changes that are neither carets nor known to recur."""
         return tuple(rect for rect in rects if not is_caret(rect) and not self._recurs(rect))
 
+    def seen_again(self) -> tuple[Rect, ...]:
+        """The places that changed more than once."""
+        return tuple(rect for rect, times in self._counts.items() if times > 1)
+
     def _recurs(self, rect: Rect) -> bool:
         known = self._known(rect)
         return known is not None and self._counts[known] >= RECURS
@@ -84,6 +88,10 @@ class Habits:
 
     def news(self, rects: Iterable[Rect]) -> tuple[Rect, ...]:
         return self._restless.news(self._flicker.news(rects))
+
+    def restless_places(self) -> tuple[Rect, ...]:
+        """The small places that changed more than once."""
+        return self._flicker.seen_again()
 
 
 def _tiles(rect: Rect) -> tuple[slice, slice]:

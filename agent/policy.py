@@ -10,10 +10,14 @@ from agent.context import build_messages, dialect_of, frame_of
 from agent.endings import ModelUnreachable
 from agent.screenshot import Screenshot
 from agent.step import Step
-from inference.engines.base import ChatRequest, Engine, EngineError, Message, Reply
+from inference.engines.base import ChatRequest, Engine, EngineError, Interruptible, Message, Reply
 from inference.families import Family
 
 SHOWN_AGAIN = 2000  # characters of an unreadable answer that the model is shown again; a runaway answer would fill its context
+
+
+class Interrupted(Exception):
+    """Whoever decides was told to stop, because the screen is no longer the one that was shown."""
 
 
 class Policy(Protocol):
@@ -24,7 +28,12 @@ class Policy(Protocol):
 
         Raises:
             ModelUnreachable: whoever decides cannot be asked.
+            Interrupted: it was told to stop, by `interrupt`.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Stop deciding, where that is possible: the answer is not wanted any more. Called from another thread."""
         ...
 
     def about(self) -> Mapping[str, Any]:
@@ -55,6 +64,10 @@ class ModelPolicy:
         self._misread = said.error
         return self._ask((*messages, *_correction(said)), seen)
 
+    def interrupt(self) -> None:
+        if isinstance(self.engine, Interruptible):
+            self.engine.interrupt()
+
     def about(self) -> Mapping[str, Any]:
         return {"model": self.engine.name, "family": self.family.name, "dialect": self.family.dialect, "seed": self.seed}
 
@@ -83,6 +96,8 @@ class ModelPolicy:
         except EngineError as error:
             raise ModelUnreachable(str(error)) from error
         self._replies.append(reply)
+        if reply.finish_reason == "interrupted":
+            raise Interrupted
         return dialect_of(self.family).parse(reply.text, frame_of(seen))
 
 

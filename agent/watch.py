@@ -1,11 +1,15 @@
-"""Watching while the model thinks: a thread learns what the screen does by itself, so that only news makes an answer stale."""
+"""Watching while the model thinks: a thread learns what the screen does by itself, so that only news makes an answer stale.
+
+It also says so as soon as the screen has become another one, so that nobody need wait for an answer that cannot fit.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
-from actions.geometry import Geometry, Point
+from actions.geometry import Geometry, Point, Size
 from actions.space import Action, Drag
 from agent.capture import Capture
 from agent.change import Rect, around, changed_rects, share
@@ -19,13 +23,29 @@ BIG_SHARE = 0.01  # of the screen: more than this, and the model decided on anot
 NEAR_PX = 32
 
 
+@runtime_checkable
+class Watchful(Protocol):
+    """A `Computer` that watches its screen between a screenshot and the next action."""
+
+    def alert(self, call: Callable[[], None] | None) -> None:
+        """From now on call `call`, once and from another thread, when the screen has become another one than the last screenshot
+        shows: more than a share of it changed and keeps still, so that any answer would be stale. `None`: do not."""
+        ...
+
+    def restless(self) -> tuple[Rect, ...]:
+        """The small places that changed by themselves again and again since the last screenshot: a clock, a spinner, a caret."""
+        ...
+
+
 class Watcher:
     """One thread that watches between `watch` and `rest`, with eyes of its own, made by `open_eyes`: some are bound to a thread."""
 
     def __init__(self, display: str | None = None, region: Geometry | None = None, open_eyes: Callable[[], Eyes] | None = None) -> None:
         self._open_eyes: Callable[[], Eyes] = open_eyes or (lambda: Capture(display, region, patience=0))
         self._state = threading.Condition()
-        self._before: Raw | None = None  # not None: watching
+        self._seen: Raw | None = None  # what the model was shown
+        self._before: Raw | None = None  # the screen at the last look; not None: watching
+        self._alert: Callable[[], None] | None = None
         self._habits: Habits | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -36,19 +56,30 @@ class Watcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
-            self._before, self._habits = seen, Habits(seen.geometry.size)
+            self._seen = self._before = seen
+            self._habits, self._alert = Habits(seen.geometry.size), None
             self._state.notify()
 
     def rest(self) -> None:
         """Stop watching."""
         with self._state:
-            self._before = None
+            self._before = self._alert = None
             self._state.notify()
 
     def news(self, rects: Iterable[Rect]) -> tuple[Rect, ...]:
         """Those of the changes that the screen was not seen to make all the time."""
         with self._state:
             return self._habits.news(rects) if self._habits else tuple(rects)
+
+    def alert(self, call: Callable[[], None] | None) -> None:
+        """Call `call`, once and from the thread, when the screen has become another one; see `Watchful.alert`."""
+        with self._state:
+            self._alert = call
+
+    def restless(self) -> tuple[Rect, ...]:
+        """The small places that were seen to change again and again."""
+        with self._state:
+            return self._habits.restless_places() if self._habits else ()
 
     def close(self) -> None:
         """End the thread. Safe to call twice."""
@@ -78,8 +109,9 @@ class Watcher:
             return not self._closed
 
     def _look(self, eyes: Eyes) -> None:
-        before, habits = self._before, self._habits
-        if before is None or habits is None:
+        with self._state:
+            before, seen, habits = self._before, self._seen, self._habits
+        if before is None or seen is None or habits is None:
             return
         now = eyes.grab_raw()
         if now.geometry != before.geometry:
@@ -90,6 +122,17 @@ class Watcher:
             if self._habits is habits and self._before is not None:
                 habits.learn(changes)
                 self._before = now
+        if self._alert and now.data != seen.data:
+            self._tell_if_gone(changes, changed_rects(seen, now), now.geometry.size)
+
+    def _tell_if_gone(self, changes: Iterable[Rect], since_seen: Iterable[Rect], size: Size) -> None:
+        """Sound the alert when much has changed for good. What still moves is waited for: it may be a film, which is no news."""
+        if share(self.news(changes), size) >= BIG_SHARE or share(self.news(since_seen), size) < BIG_SHARE:
+            return
+        with self._state:
+            call, self._alert = self._alert, None
+        if call:
+            call()
 
 
 def why_stale(news: Sequence[Rect], actions: Iterable[Action], geometry: Geometry) -> str | None:

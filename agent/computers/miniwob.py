@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from actions.geometry import Geometry, Point, Size
 from actions.space import Action, Move
 from agent.capture import Capture
+from agent.change import Rect
 from agent.computers.base import Outcome
 from agent.computers.chromium import QUIET_FLAGS, find_chromium, sandbox_flags
 from agent.computers.desktop import DesktopComputer
@@ -215,6 +217,12 @@ class MiniWob:
 
     def stale(self, seen: Screenshot, actions: tuple[Action, ...]) -> str | None:
         return self._desktop.stale(seen, actions)
+
+    def alert(self, call: Callable[[], None] | None) -> None:
+        self._desktop.alert(call)
+
+    def restless(self) -> tuple[Rect, ...]:
+        return self._desktop.restless()
 
     def release_all(self) -> None:
         if self._computer is not None:

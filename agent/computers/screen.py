@@ -106,6 +106,12 @@ class ScreenComputer:
         before = self._seen[1] if self._seen and self._seen[0] is seen else to_raw(seen)
         return self._watcher.news(changed_rects(before, now))
 
+    def alert(self, call: Callable[[], None] | None) -> None:
+        self._watcher.alert(call)
+
+    def restless(self) -> tuple[Rect, ...]:
+        return self._watcher.restless()
+
     def release_all(self) -> None:
         try:
             self._hands.release_all()

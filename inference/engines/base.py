@@ -68,6 +68,15 @@ class Reply:
     extra: dict[str, object] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine whose answer can be cut short; what has come by then is the reply, with the `finish_reason` "interrupted"."""
+
+    def interrupt(self) -> None:
+        """End the answer that is being given, soon; nothing happens where none is. Safe to call from any thread."""
+        ...
+
+
 class EngineError(Exception):
     """The model cannot be reached or died; the message says which one and what to do."""
 

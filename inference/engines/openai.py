@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -73,6 +75,8 @@ class OpenAIEngine:
         self._timeout = timeout
         self._num_tries = max(1, num_tries)
         self._first_pause = first_pause
+        self._interrupted = threading.Event()
+        self._socket: socket.socket | None = None  # of the answer that is coming
         key = api_key or os.environ.get("DEFTLY_API_KEY") or os.environ.get("OPENAI_API_KEY")
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -88,10 +92,12 @@ class OpenAIEngine:
 
     def chat(self, request: ChatRequest) -> Reply:
         """The whole answer. A server that dies in the middle of it is asked again: nothing of it was used yet."""
+        self._interrupted.clear()
         return self._try(lambda: _run_out(self._answer(request)))
 
     def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
         """The answer in pieces; the generator's own return value is the `Reply`. Once a piece is out, nothing is tried again."""
+        self._interrupted.clear()
         answer, first, reply = self._try(lambda: _begin(self._answer(request)))
         if reply is not None:
             return reply
@@ -101,6 +107,14 @@ class OpenAIEngine:
                 return (yield from answer)
             except _Again as again:
                 raise again.error from again
+
+    def interrupt(self) -> None:
+        """End the answer that is coming. The connection is cut, by which vLLM and others notice that nobody listens, and stop."""
+        self._interrupted.set()
+        answering = self._socket
+        if answering:
+            with suppress(OSError):  # it ended by itself
+                answering.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._client.close()
@@ -112,13 +126,21 @@ class OpenAIEngine:
         first: float | None = None
         finish_reason: str | None = None
         usage: Mapping[str, object] = {}
-        for event in self._events(request):
-            if event.text:
-                first = time.perf_counter() - started if first is None else first
-                pieces.append(event.text)
-                yield event.text
-            finish_reason = event.finish_reason or finish_reason
-            usage = event.usage or usage
+        try:
+            for event in self._events(request):
+                if event.text:
+                    first = time.perf_counter() - started if first is None else first
+                    pieces.append(event.text)
+                    yield event.text
+                finish_reason = event.finish_reason or finish_reason
+                usage = event.usage or usage
+        except (_Again, EngineError):
+            if not self._interrupted.is_set():  # else it is we who cut the connection
+                raise
+        finally:
+            self._socket = None
+        if finish_reason is None and self._interrupted.is_set():
+            finish_reason = "interrupted"
         if finish_reason is None:
             raise _Again(self._error("ended its answer in the middle", "see its log; it may be out of memory"))
         return Reply(
@@ -136,8 +158,11 @@ class OpenAIEngine:
             self._lost_connections(),
             self._client.stream("POST", f"{self._url}/chat/completions", json=chat_body(request, self.name)) as response,
         ):
+            self._socket = response.extensions["network_stream"].get_extra_info("socket")
             self._check(response)
             streamed = "json" not in response.headers.get("content-type", "")
+            if self._interrupted.is_set():
+                return
             for event in read_events(_lines(response.iter_bytes())) if streamed else [read_event(response.read())]:
                 if event.error is not None:
                     raise self._refusal(event.code or 500, event.error)

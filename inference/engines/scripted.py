@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,13 +23,15 @@ class ScriptedEngine:
         self._replies = replies
         self._dies_at = dies_at
         self._seconds = seconds
+        self._interrupted = threading.Event()
 
     def chat(self, request: ChatRequest) -> Reply:
         started = time.perf_counter()
         self.requests.append(request)
         self._check_alive()
-        if self._seconds:
-            time.sleep(self._seconds)
+        self._interrupted.clear()
+        if self._seconds and self._interrupted.wait(self._seconds):
+            return Reply(text="", finish_reason="interrupted", seconds=time.perf_counter() - started)
         text = _cut(self._next(request), request.stop)
         return Reply(
             text=text,
@@ -39,6 +42,10 @@ class ScriptedEngine:
 
     def stream(self, request: ChatRequest) -> Iterator[str]:
         yield from self.chat(request).text.splitlines(keepends=True)
+
+    def interrupt(self) -> None:
+        """End an answer that is being waited for."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """Nothing is held."""

@@ -49,6 +49,9 @@ class ExpertPolicy:
             action = replace(action, point=Point(self.rng.uniform(0.02, 0.98), self.rng.uniform(0.02, 0.98)))
         return Prediction(thought=decision.thought, actions=(action,))
 
+    def interrupt(self) -> None:
+        """It decides at once."""
+
     def about(self) -> Mapping[str, Any]:
         return {"model": f"expert for {self.expert.task}", "family": None}
 

@@ -76,3 +76,39 @@ def test_the_thread_ends_with_its_watcher_and_outlives_a_dead_display(x_server, 
     watcher.close()
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "watcher"], "the end of the thread")
     capture.close()
+
+
+@pytest.mark.display
+def test_the_alert_is_given_once_when_much_has_changed_for_good(bare_desktop, shower, until) -> None:
+    capture, watcher = Capture(bare_desktop.display), Watcher(bare_desktop.display)
+    alerts: list[float] = []
+    watcher.watch(capture.grab_raw())
+    watcher.alert(lambda: alerts.append(time.monotonic()))
+    shower.show(np.full((20, 20, 3), 200, np.uint8), 10, 10)
+    time.sleep(0.5)
+    assert alerts == [], "a small change leaves an answer that aims elsewhere fitting"
+    shower.show(np.full((200, 300, 3), 90, np.uint8), 300, 300)
+    until(lambda: alerts, "the alert")
+    time.sleep(0.4)
+    assert len(alerts) == 1
+    watcher.close()
+    capture.close()
+
+
+@pytest.mark.display
+def test_a_film_gives_no_alert(bare_desktop, shower) -> None:
+    capture, watcher = Capture(bare_desktop.display), Watcher(bare_desktop.display)
+    frames = [shower.show(np.full((200, 300, 3), shade, np.uint8), 900, 900) for shade in range(20, 244, 32)]
+    watcher.watch(capture.grab_raw())
+    alerts: list[bool] = []
+    watcher.alert(lambda: alerts.append(True))
+    ends = time.monotonic() + 2.0
+    number = 0
+    while time.monotonic() < ends:  # a frame each 10 ms: every look sees another one
+        shower.move(frames[number % 7], 100, 100)
+        shower.move(frames[(number - 1) % 7], 900, 900)
+        number += 1
+        time.sleep(0.01)
+    assert alerts == []
+    watcher.close()
+    capture.close()

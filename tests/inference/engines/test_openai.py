@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from inference.engines.base import ChatRequest, EngineError, Message
 from inference.engines.openai import OpenAIEngine
 from tests.inference.engines.faulty_server import (
     Answer,
+    Handler,
     Server,
     dies_after,
     fails_after,
@@ -245,6 +247,26 @@ def test_a_stream_that_breaks_after_its_first_piece_is_an_error_and_is_not_begun
 def test_a_stream_that_fails_before_its_first_piece_is_tried_again() -> None:
     with serving(refuses(503, {}), GOOD) as server:
         assert "".join(connect(server).stream(REQUEST)) == "Thought: x\nAction: wait()"
+
+
+def test_an_interrupted_answer_ends_at_once_and_is_not_begun_again() -> None:
+    said = threading.Event()
+
+    def says_little(request: Handler) -> None:
+        request.begin_stream()
+        request.event({"choices": [{"delta": {"content": "Thou"}, "finish_reason": None}]})
+        said.set()
+        request.server.over.wait(30)
+
+    with serving(says_little, GOOD) as server:
+        engine = connect(server)
+        threading.Thread(target=lambda: (said.wait(30), time.sleep(0.1), engine.interrupt())).start()
+        started = time.monotonic()
+        reply = engine.chat(REQUEST)
+        assert (reply.text, reply.finish_reason) == ("Thou", "interrupted")
+        assert time.monotonic() - started < 20
+        assert len(server.asked) == 1
+        assert engine.chat(REQUEST).finish_reason == "stop", "it can be asked again"
 
 
 def test_a_stream_may_be_left_in_the_middle() -> None:
