@@ -1,0 +1,129 @@
+"""A transformers model that reads packs: hidden states, and the summed loss without ever holding logits of all tokens."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from training.packing import IGNORED, Pack
+from training.varlen.attention import use_library_attention, use_packed_attention
+from training.varlen.recurrent import reset_states_at_boundaries
+
+Wanted = Literal["loss", "logits", "library-logits"]
+
+
+class PackedNetwork(nn.Module):
+    """`model` (a transformers model, or peft's wrapper of one) on packs.
+
+    `forward(pack)` is the summed cross-entropy of the pack's labels, in fp32. It is computed over the learnt tokens only, `loss_chunk` of
+    them at a time, and a chunk's logits are made again in the backward pass. All else goes through `forward` too, as wrappers that shard
+    the weights gather them there: `logits` of every token, and `library-logits`, which is transformers' own path on a pack of one sample.
+    """
+
+    def __init__(self, model: nn.Module, *, loss_chunk: int = 1024) -> None:
+        super().__init__()
+        self.model = model
+        self.loss_chunk = loss_chunk
+        use_packed_attention(self.core)
+        self.recurrent_layers = reset_states_at_boundaries(model)
+
+    @property
+    def core(self) -> Any:
+        """The transformers model itself, with its head."""
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def forward(self, pack: Pack, want: Wanted = "loss") -> Tensor:
+        if want == "library-logits":
+            return self._library_logits(pack)
+        hidden, unseen = self._hidden(pack)
+        if want == "logits":
+            return cast(Tensor, self.core.get_output_embeddings()(hidden))
+        return self._loss(hidden, pack.labels[0]) + unseen
+
+    def _hidden(self, pack: Pack) -> tuple[Tensor, Tensor]:
+        """States `[T, D]` after the last norm, and a zero that hangs on the eyes where the pack has no pictures.
+
+        Every rank has to look at something: with sharded weights the others wait for it, and with replicated ones for its gradients.
+        The eyes are called apart from the rest: some models hand the text's segments on to them.
+        """
+        segments: dict[str, Any] = {
+            "cu_seq_lens_q": pack.cu_seqlens,
+            "cu_seq_lens_k": pack.cu_seqlens_k,
+            "max_length_q": pack.max_seqlen,
+            "max_length_k": pack.max_seqlen_k,
+        }
+        if pack.key_index is not None:
+            segments["key_index"] = pack.key_index
+        nothing = torch.zeros((), device=self.device)
+        if pack.pixel_values is not None and pack.grid_thw is not None:
+            segments["mm_encoder_outputs"] = {"image": self._look(pack.pixel_values, pack.grid_thw)}
+        elif (eyes := getattr(self.core.config, "vision_config", None)) is not None:
+            nothing = _sum(self._look(*smallest_picture(eyes, self.device))) * 0.0
+        hidden = self.core.model(**self._inputs(pack), **segments).last_hidden_state[0]
+        return hidden, nothing
+
+    def _inputs(self, pack: Pack) -> dict[str, Any]:
+        positions = pack.positions if pack.positions.shape[0] > 1 else pack.positions[0]
+        return {"input_ids": pack.ids, "position_ids": positions, "use_cache": False}
+
+    def _look(self, pixel_values: Tensor, grid_thw: Tensor) -> Any:
+        return self.core.model.get_image_features(self._patches(pixel_values), grid_thw, return_dict=True)
+
+    def _patches(self, pixel_values: Tensor) -> Tensor:
+        if self.core.config.model_type != "kimi_k25":
+            return pixel_values
+        side = self.core.config.vision_config.patch_size  # whose patches stay squares
+        return pixel_values.view(len(pixel_values), -1, side, side)
+
+    def _loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        learnt = (labels != IGNORED).nonzero()[:, 0]
+        total = hidden.new_zeros((), dtype=torch.float32) + hidden.sum().float() * 0.0  # a pack may have nothing to learn
+        for places in torch.split(learnt, self.loss_chunk):
+            total = total + cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], use_reentrant=False))
+        return total
+
+    def _chunk_loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        logits = self.core.get_output_embeddings()(hidden).float()
+        return functional.cross_entropy(logits, labels, reduction="sum")
+
+    def _library_logits(self, pack: Pack) -> Tensor:
+        if len(pack.cu_seqlens) != 2:
+            raise ValueError(f"transformers' own path is for one sample, and this pack has {len(pack.cu_seqlens) - 1}")
+        seen = {}
+        if pack.pixel_values is not None:
+            seen = {"pixel_values": self._patches(pack.pixel_values), "image_grid_thw": pack.grid_thw}
+        use_library_attention(self.core)
+        try:
+            return cast(Tensor, self.core(**self._inputs(pack), **seen).logits[0])
+        finally:
+            use_packed_attention(self.core)
+
+
+def smallest_picture(eyes: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Patches and grid of the smallest picture, grey, that a vision tower with the configuration `eyes` can look at."""
+    merge = getattr(eyes, "spatial_merge_size", None) or eyes.merge_kernel_size[0]
+    channels = getattr(eyes, "in_channels", None) or getattr(eyes, "in_chans", None) or 3
+    numbers = channels * (getattr(eyes, "temporal_patch_size", None) or 1) * eyes.patch_size**2
+    return torch.zeros(merge * merge, numbers, device=device), torch.tensor([[1, merge, merge]], device=device)
+
+
+def _sum(features: Any) -> Tensor:
+    """Of all numbers in a tower's output."""
+    parts = [*_tensors(features.pooler_output), *_tensors(getattr(features, "deepstack_features", None))]
+    return torch.stack([part.float().sum() for part in parts]).sum()
+
+
+def _tensors(features: Any) -> list[Tensor]:
+    """The tensors in a tensor, or in nested lists of them."""
+    if features is None:
+        return []
+    return [features] if isinstance(features, Tensor) else [tensor for item in features for tensor in _tensors(item)]
