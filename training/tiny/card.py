@@ -24,6 +24,7 @@ def write_card(report: dict[str, Any], model: Path, made: str) -> Path:
         tried=len(tasks),
         mean=f"{report['mean_success']:.0%}",
         rows=rows,
+        tasks=", ".join(sorted(task["task"] for task in tasks)),
         vocabulary=f"{config.get('text_config', config)['vocab_size']:,}",
         made=made,
     )

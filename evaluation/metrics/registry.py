@@ -1,0 +1,36 @@
+"""The metrics by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from evaluation.metrics.base import Metric
+
+METRICS = {
+    "agentnetbench": "agentnetbench:AgentNetBench",
+    "agentnetbench-revised": "agentnetbench:revised",
+    "screenspot": "grounding:ScreenSpot",
+    "screenspot-pro": "grounding:ScreenSpotPro",
+    "osworld-g": "grounding:OSWorldG",
+    "mind2web": "mind2web:Mind2Web",
+    "androidcontrol": "androidcontrol:AndroidControl",
+    "androidcontrol-osatlas": "androidcontrol:OSAtlas",
+    "odyssey": "odyssey:Odyssey",
+}
+
+
+class UnknownMetric(ValueError):
+    """No metric has that name."""
+
+
+def get_metric(name: str) -> Metric:
+    """The metric called `name`.
+
+    Raises:
+        UnknownMetric: there is none.
+    """
+    if name not in METRICS:
+        raise UnknownMetric(f"no metric is called {name!r}: there are {', '.join(METRICS)}")
+    module, _, attribute = METRICS[name].partition(":")
+    return cast(Metric, getattr(import_module(f"evaluation.metrics.{module}"), attribute)())
