@@ -38,7 +38,7 @@ from actions.space import (
 _APART_SECONDS, _APART_PX = 0.55, 10
 _BETWEEN_CLICKS = 0.04
 # Measured: the fastest drag that HTML5 drag-and-drop accepts in Chromium, with some room.
-_DRAG_HOLD, _DRAG_MOVES, _DRAG_STEP, _DRAG_RELEASE = 0.06, 12, 0.02, 0.1
+DRAG_HOLD, _DRAG_MOVES, DRAG_STEP, DRAG_RELEASE = 0.06, 12, 0.02, 0.1
 _NOT_TYPED = ("Cc", "Cs")  # control characters, which would be commands, and halves of characters
 
 
@@ -156,11 +156,11 @@ class Executor:
         self._keep_apart(button, *path[0])
         self._backend.move(*path[0])
         self._press(button, *path[0])
-        self._sleep(_DRAG_HOLD)
+        self._sleep(DRAG_HOLD)
         for x_px, y_px in drag_steps(path):
             self._backend.move(x_px, y_px)
-            self._sleep(_DRAG_STEP)
-        self._sleep(_DRAG_RELEASE - _DRAG_STEP)
+            self._sleep(DRAG_STEP)
+        self._sleep(DRAG_RELEASE - DRAG_STEP)
         self._backend.wait_for_target(self._sleep)
         self._backend.button(button, down=False)
 
@@ -173,11 +173,10 @@ class Executor:
             self._backend.key(name, down=False)
 
     def _type(self, action: TypeText) -> Performed:
-        text = action.text.replace("\r\n", "\n").replace("\r", "\n")
-        kept = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _NOT_TYPED)
-        notes = [f"left out {len(text) - len(kept)} control character(s)"] if len(kept) < len(text) else []
+        kept, left_out = typable(action.text)
+        notes = [left_out] if left_out else []
         entered, hows = "", dict[str, None]()
-        for piece in _pieces(kept):
+        for piece in pieces_of(kept):
             self._sleep(0)
             if piece in ("\n", "\t"):
                 self._press_together(("enter" if piece == "\n" else "tab",))
@@ -192,7 +191,14 @@ class Executor:
         return Performed(action=replace(action, text=entered), note="; ".join([*hows, *notes]))
 
 
-def _pieces(text: str) -> list[str]:
+def typable(text: str) -> tuple[str, str]:
+    """`text` with its line ends as newlines and without control characters, which would be commands; and a note where there were any."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _NOT_TYPED)
+    return kept, f"left out {len(text) - len(kept)} control character(s)" if len(kept) < len(text) else ""
+
+
+def pieces_of(text: str) -> list[str]:
     """`text` cut so that newlines and tabs, which are keys, stand alone."""
     pieces: list[str] = []
     for line in text.split("\n"):
