@@ -23,13 +23,13 @@ def told_by_responses(task: str, told: Sequence[Step], words: Sequence[str], see
     messages = [Message(role="user", content=(text,))] if text is not None and prompt.where == "alone" else []
     feedback = told[first - 1].feedback if first and not prompt.tells_history else ""
     for number, step in enumerate(told[first:], first):
-        with_prompt = text if prompt.where == "first" and number == shown.screens_from else None
+        with_prompt = text if prompt.where == "first" and number == first else None
         content = _before(step, number >= shown.screens_from, feedback, with_prompt, family)
         if content:
             messages.append(Message(role="user", content=content))
         messages.append(Message(role="assistant", content=(words[number],)))
         feedback = step.feedback
-    with_prompt = text if prompt.where == "last" or (prompt.where == "first" and shown.screens_from == len(told)) else None
+    with_prompt = text if prompt.where == "last" or (prompt.where == "first" and first == len(told)) else None
     messages.append(Message(role="user", content=_screen(seen, prompt.screen, feedback, with_prompt, family)))
     return tuple(messages)
 
@@ -60,10 +60,9 @@ def _before(step: Step, is_shown: bool, feedback: str, prompt: str | None, famil
     """What the model was shown before it said the words of `step`; nothing where its screenshot is gone and nobody told it anything."""
     if is_shown:
         return _screen(step.seen, family.prompt.earlier or family.prompt.screen, feedback, prompt, family)
-    dropped = family.history.dropped
-    if dropped is None:
-        return (feedback,) if feedback else ()
-    return ("\n".join(text for text in (feedback, dropped) if text),)
+    instead = family.history.dropped if prompt is None else prompt
+    words = [text for text in (feedback or None, instead) if text is not None]
+    return ("\n".join(words),) if words else ()
 
 
 def _screen(image: Screenshot, template: str, feedback: str, prompt: str | None, family: Family) -> Content:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Formatter
 from typing import Literal
 
@@ -12,6 +14,7 @@ Coordinates = Literal["resized", "relative-1000", "relative-999", "thousandths",
 
 TASK, HISTORY = "task", "history"
 SIZE = ("width", "height")
+TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class Prompt:
     """What is said to the model. `system` and `user` are templates.
 
     They may hold `{task}`, `{width}` and `{height}` (of the image as the model sees it), and `user` also `{history}`: the steps that are
-    not messages of their own. Braces that are meant are doubled: `{{`.
+    not messages of their own. Braces that are meant are doubled: `{{`. `tools`, a JSON array of what the model may call, is what `{tools}`
+    stands for: one tool a line; `{width}` and `{height}` in it are filled in, and no other brace means anything.
 
     `place` is where `user` stands in a conversation (`history.text: responses`): `alone`, in a message that opens it; `first`, with the
     first screenshot that is shown; `last`, with the current one. Unset, it is `alone` for text-first and `last` for image-first.
@@ -51,18 +55,23 @@ class Prompt:
 
     user: str | None = None
     system: str | None = None
+    tools: str | None = None
     order: Literal["image-first", "text-first"] = "text-first"
     place: Literal["alone", "first", "last"] | None = None
     screen: str = "{image}"
     earlier: str | None = None
 
     def __post_init__(self) -> None:
-        in_system = _fields("prompt.system", self.system, (TASK, *SIZE))
-        in_user = _fields("prompt.user", self.user, (TASK, HISTORY, *SIZE))
+        in_system = _fields("prompt.system", self.system, (TASK, *SIZE, TOOLS))
+        in_user = _fields("prompt.user", self.user, (TASK, HISTORY, *SIZE, TOOLS))
         if self.user is None and TASK not in in_system:
             raise ValueError("prompt.user is missing, and prompt.system lacks {task}: the model would not be told what to do")
         if self.user is not None and TASK not in in_user | in_system:
             raise ValueError("prompt.user lacks {task}: the model would not be told what to do")
+        if (TOOLS in in_system | in_user) != (self.tools is not None):
+            raise ValueError("prompt.tools and {tools} belong together: give both or neither")
+        if self.tools is not None:
+            tool_lines(self.tools)
         for name, template in (("prompt.screen", self.screen), ("prompt.earlier", self.earlier)):
             if template is not None and template.count("{image}") != 1:
                 raise ValueError(f"{name} is {template!r}: it must hold {{image}} once, where the screenshot stands")
@@ -212,6 +221,22 @@ class Family:
             raise ValueError(
                 "history.rule is blocks, but the prompt moves: give place: alone or first, and no earlier, so that the context only grows"
             )
+
+
+@lru_cache(maxsize=64)
+def tool_lines(tools: str) -> str:
+    """The JSON array `tools`, one tool a line, each as compact as chat templates write it.
+
+    Raises:
+        ValueError: it is no JSON array of objects.
+    """
+    try:
+        parsed = json.loads(tools)
+    except ValueError as error:
+        raise ValueError(f"prompt.tools is not JSON: {error}") from error
+    if not isinstance(parsed, list) or not parsed or not all(isinstance(tool, dict) for tool in parsed):
+        raise ValueError("prompt.tools must be a JSON array of objects, one for each tool")
+    return "\n".join(json.dumps(tool, ensure_ascii=False) for tool in parsed)
 
 
 def _fields(name: str, template: str | None, known: tuple[str, ...]) -> set[str]:
