@@ -13,17 +13,15 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from actions.dialects.calls import Call, CallError, read_calls
+from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
 
-_THINKING = re.compile(r"\s*<(think\w*|thought)>", re.IGNORECASE)
-_END_OF_THINKING = re.compile(r"</(?:think\w*|thought)>", re.IGNORECASE)
-_LABELLED = re.compile(r"\s*\**(?:Thought|Action)\**[ \t]*[:：]")
 _THOUGHT = re.compile(r"\s*\**Thought\**[ \t]*[:：]\**")
 _SUMMARIES = re.compile(r"(?:\*\*)?\b(?:Thought|Reflection|Action_Summary)\**[ \t]*[:：]\**")
 _TAGS = re.compile(r"</?(?:Output|answer|computer_env|think\w*|thought)>", re.IGNORECASE)
 _LINE_MARK = re.compile(r"[ \t]*(?:[*#]+[ \t]*)?[Aa]ction\**[ \t]*[:：]\**")
 _INLINE_MARK = re.compile(r"\bAction[ \t]*[:：]")
 _FENCE = re.compile(r"\s*(?:```\w*)?")
-_TAILS = ("```", "</Output>", "</answer>", "</computer_env>", "<|im_end|>", "<|endoftext|>", "</s>")
+_TAILS = ("```", "</Output>", "</answer>", "</computer_env>")
 # Without "Action:", a call counts at the start of a line or behind a whole sentence; "I must not use finished()" is none.
 _UNMARKED = re.compile(r"(?:\A|\n[ \t]*|[.!?]\s+|[。！？]\s*)(?=[A-Za-z_][\w.]*\s*\()")
 # How many other places are tried where the obvious one is no call: a limit, so that hostile texts take linear time.
@@ -41,41 +39,16 @@ class Said(NamedTuple):
 
 def read_layout(text: str) -> Said:
     """The thought and the calls of `text`. Never raises."""
-    thinking, rest = _split_thinking(text)
+    thinking, rest = split_thinking(text)
     if rest is None:
-        return Said(thinking, [], "the thinking at its start is never closed: end it before 'Action:'")
-    body = rest[: _end_of_calls(rest)]
+        return Said(thinking, [], NEVER_CLOSED)
+    body = without_tails(rest, *_TAILS)
     found = _first_that_reads(body, _marks(body)) or _unmarked(body)
     if isinstance(found, CallError):
         mark = next(_marks(body), (len(body), len(body)))
-        return Said(_joined(thinking, _thought(body[: mark[0]])), [], str(found))
+        return Said(joined(thinking, _thought(body[: mark[0]])), [], str(found))
     start, calls = found
-    return Said(_joined(thinking, _thought(body[:start])), calls)
-
-
-def _split_thinking(text: str) -> tuple[str, str | None]:
-    """The thinking that stands in tags before the rest; the rest is `None` when the tag is never closed."""
-    opening = _THINKING.match(text)
-    if not opening and _LABELLED.match(text):
-        return "", text
-    start = opening.end() if opening else 0
-    closing = _END_OF_THINKING.search(text, start)
-    if closing:  # chat templates may have written the opening tag, so that the text holds only the closing one
-        return text[start : closing.start()].strip(), text[closing.end() :]
-    return (text[start:].strip(), None) if opening else ("", text)
-
-
-def _end_of_calls(text: str) -> int:
-    """Where the text ends without the tags, fences and tokens that models leave behind their actions."""
-    end, left = len(text), -1
-    while left != end:
-        left = end
-        while end and text[end - 1].isspace():
-            end -= 1
-        for tail in _TAILS:
-            if text.endswith(tail, 0, end):
-                end -= len(tail)
-    return end
+    return Said(joined(thinking, _thought(body[:start])), calls)
 
 
 def _marks(text: str) -> Iterator[tuple[int, int]]:
@@ -138,8 +111,4 @@ def _thought(text: str) -> str:
     label = _THOUGHT.match(text)
     if label:
         return text[label.end() :].strip()
-    return _joined(*_SUMMARIES.split(_TAGS.sub("", text)))
-
-
-def _joined(*pieces: str) -> str:
-    return "\n".join(piece for piece in (each.strip() for each in pieces) if piece)
+    return joined(*_SUMMARIES.split(_TAGS.sub("", text)))

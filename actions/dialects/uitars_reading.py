@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from actions.coordinates import ModelSpace
 from actions.dialects.arguments import Arguments
 from actions.dialects.calls import Call, shown
+from actions.dialects.key_names import read_keys
 from actions.dialects.uitars_words import CLICKS, CONTENT, DIRECTIONS, END, KEY, POINT, START, TIME, WHEEL_CLICKS
-from actions.keys import canonical_key
 from actions.phone import PRESS_SECONDS, LongPress, OpenApp, PressBack, PressHome, PressRecent
 from actions.space import (
     BUTTONS,
@@ -32,12 +31,6 @@ from actions.space import (
     Wait,
 )
 
-_TWO_WORDS = (
-    *("page up", "page down", "caps lock", "num lock", "scroll lock", "print screen"),
-    *("arrow up", "arrow down", "arrow left", "arrow right", "up arrow", "down arrow", "left arrow", "right arrow"),
-)
-_KEY_PARTS = re.compile(r"[^+\s]+|\+(?=\s|$)")
-
 
 def read_action(call: Call, space: ModelSpace) -> Action | tuple[Action, ...]:
     """The action that `call` means.
@@ -59,7 +52,7 @@ def _read_click(args: Arguments) -> Action:
     point = args.place(*POINT)
     if args.word == "click":
         button, count = args.choice("button", BUTTONS, button), args.whole("count", count)
-    held = _keys(args.take("modifiers") or "")
+    held = read_keys(args.take("modifiers") or "")
     for key in held:
         if key not in MODIFIERS:
             raise ValueError(f"modifiers has {shown(key)}: known are {', '.join(MODIFIERS)}")
@@ -108,7 +101,7 @@ def _read_type(args: Arguments) -> Action:
 
 
 def _read_hotkey(args: Arguments) -> Action:
-    return Hotkey(keys=_keys(args.need(*KEY)))
+    return Hotkey(keys=read_keys(args.need(*KEY)))
 
 
 def _read_key_down(args: Arguments) -> Action:
@@ -179,21 +172,8 @@ _READERS: dict[str, Callable[[Arguments], Action | tuple[Action, ...]]] = {
 _OFFERED = "click, left_double, right_single, hover, drag, scroll, type, hotkey, keydown, keyup, wait, finished, call_user"
 
 
-def _keys(text: str) -> tuple[str, ...]:
-    """The keys that `text` names: 'ctrl c', 'ctrl+c', 'ctrl +', 'page down'."""
-    parts = _KEY_PARTS.findall(text)
-    named = [part for i, part in enumerate(parts) if part != "+" or i == len(parts) - 1]  # a "+" between keys joins them
-    try:
-        return tuple(canonical_key(part) for part in named)
-    except ValueError as error:
-        two_words = " ".join(named)
-        if two_words.lower() not in _TWO_WORDS:
-            raise error
-        return (canonical_key(two_words),)
-
-
 def _one_key(args: Arguments) -> str:
-    keys = _keys(text := args.need(*KEY))
+    keys = read_keys(text := args.need(*KEY))
     if len(keys) != 1:
         raise ValueError(f"{args.word} takes one key, not {shown(text)}: use hotkey for several together")
     return keys[0]

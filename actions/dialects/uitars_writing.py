@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from actions.coordinates import ModelSpace
 from actions.dialects.calls import write_call
+from actions.dialects.key_names import write_keys
 from actions.dialects.uitars_words import CLICKS, DIRECTIONS, WHEEL_CLICKS, Notation
 from actions.geometry import Point
 from actions.phone import PRESS_SECONDS, LongPress, OpenApp, PressBack, PressHome, PressRecent
@@ -61,7 +60,7 @@ def write_action(action: Action, space: ModelSpace, notation: Notation) -> str:
         case TypeText():
             return write_call("type", content=action.text)
         case Hotkey():
-            return write_call("hotkey", key=_written_keys(action.keys))
+            return write_call("hotkey", key=write_keys(action.keys))
         case KeyDown():
             return write_call("keydown", key=action.key)
         case KeyUp():
@@ -102,11 +101,6 @@ def _turns(action: Scroll) -> dict[str, str]:
         return {"dx": str(action.dx), "dy": str(action.dy)}
     direction = _DIRECTION_WORDS[action.dx // amount, action.dy // amount]
     return {"direction": direction} | ({} if amount == WHEEL_CLICKS else {"amount": str(amount)})
-
-
-def _written_keys(keys: Sequence[str]) -> str:
-    """The keys with spaces between; a "+" that others follow is written out, lest it joins them."""
-    return " ".join("plus" if key == "+" and i < len(keys) - 1 else key for i, key in enumerate(keys))
 
 
 def _content(text: str | None) -> dict[str, str]:

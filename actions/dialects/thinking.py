@@ -1,0 +1,41 @@
+"""What stands before an answer: thinking in tags, labels such as "Thought:", and the tokens that end a turn."""
+
+from __future__ import annotations
+
+import re
+
+_OPENING = re.compile(r"\s*[<◁](?:think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:</|◁/)(?:think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
+_LABELLED = re.compile(r"\s*\**(?:Thought|Action)\**[ \t]*[:：]")
+TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "</s>", "<|end|>", "<seed:eos>", "<|user|>", "<|observation|>", "[EOS]")
+NEVER_CLOSED = "the thinking at its start is never closed: end it before the action"
+
+
+def split_thinking(text: str) -> tuple[str, str | None]:
+    """The thinking that stands in tags before the rest; the rest is `None` when the tag is never closed."""
+    opening = _OPENING.match(text)
+    if not opening and _LABELLED.match(text):
+        return "", text
+    start = opening.end() if opening else 0
+    closing = _CLOSING.search(text, start)
+    if closing:  # chat templates may have written the opening tag, so that the text holds only the closing one
+        return text[start : closing.start()].strip(), text[closing.end() :]
+    return (text[start:].strip(), None) if opening else ("", text)
+
+
+def without_tails(text: str, *tails: str) -> str:
+    """`text` without the white space, turn ends and `tails` that models leave behind what they say."""
+    end, left = len(text), -1
+    while left != end:
+        left = end
+        while end and text[end - 1].isspace():
+            end -= 1
+        for tail in (*TURN_ENDS, *tails):
+            if text.endswith(tail, 0, end):
+                end -= len(tail)
+    return text[:end]
+
+
+def joined(*pieces: str) -> str:
+    """The pieces that hold anything, a line each."""
+    return "\n".join(piece for piece in (each.strip() for each in pieces) if piece)
