@@ -16,6 +16,8 @@ COMMANDS = {
     "record": "record what a person does into an episode",
     "episodes": "list, show, export past episodes, or make their page",
     "parse": "turn a model's text into actions",
+    "families": "list the model families and what has been verified for each",
+    "plugins": "list what has a public name and where it comes from",
     "eval": "run tasks and score them",
     "bench": "measure what a step costs",
     "doctor": "say what works here, what is missing and how to mend it",

@@ -32,7 +32,8 @@ class Registry(Generic[T]):
     """All things of one `kind`, ours and others', by public name.
 
     `ours` maps names to `module:attribute`; `group` is the entry-point group in which packages add theirs; `aliases` map further names to
-    the names that they mean. `more` yields entries that come from elsewhere, such as files. `unknown` is raised where nothing has a name.
+    the names that they mean. `more` yields entries that come from elsewhere, such as files. `check` raises a
+    `PluginError` where an entry cannot be used. `unknown` is raised where nothing has a name.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Registry(Generic[T]):
         ours: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
         more: Callable[[], Iterable[Entry[T]]] = tuple,
+        check: Callable[[Entry[T]], object] = Entry.load,
         unknown: type[PluginError] = UnknownName,
     ) -> None:
         self.kind = kind
@@ -50,6 +52,7 @@ class Registry(Generic[T]):
         self._ours: list[Entry[T]] = [own_entry(kind, name, target) for name, target in (ours or {}).items()]
         self._aliases = {key_of(alias): key_of(name) for alias, name in (aliases or {}).items()}
         self._more = more
+        self.check = check
         self._unknown = unknown
         self._published: dict[str, Entry[T]] = {}
         self._installed_on: dict[tuple[str, ...], tuple[Entry[T], ...]] = {}

@@ -33,11 +33,11 @@ def _files() -> Iterator[Entry[Path | ModuleType]]:
 
 
 def _entries_in(folder: Path, origin: str) -> Iterator[Entry[Path | ModuleType]]:
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
         yield Entry(kind="family", name=path.stem, target=path.name, origin=origin, loader=lambda path=path: path)  # type: ignore[misc]
 
 
-FAMILIES: Registry[Path | ModuleType] = Registry("family", group="deftly.families", more=_files)
+FAMILIES: Registry[Path | ModuleType] = Registry("family", group="deftly.families", more=_files, check=lambda entry: load_entry(entry))
 
 
 def family_names() -> tuple[str, ...]:
