@@ -59,7 +59,7 @@ class PictureReader:
     def patches(self, rgb: Pixels) -> npt.NDArray[np.float32]:
         """`[rows * columns, channels * temporal * patch * patch]`, the patches of a merged square side by side."""
         grid, patch, merge = self.grid(*rgb.shape[:2]), self.patch_size, self.merge_size
-        rgb = self._resized(rgb, grid)
+        rgb = self.resized(rgb)
         squares = rgb.reshape(grid.rows // merge, merge, patch, grid.columns // merge, merge, patch, 3)
         levels = np.ascontiguousarray(squares.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(-1, 3, patch * patch)
         patches = np.empty((len(levels), 3, self.temporal_patch_size, patch * patch), np.float32)
@@ -68,7 +68,9 @@ class PictureReader:
             patches[:, channel] = self._normalised[channel][levels[:, channel]][:, None]
         return patches.reshape(len(levels), -1)
 
-    def _resized(self, rgb: Pixels, grid: Grid) -> Pixels:
+    def resized(self, rgb: Pixels) -> Pixels:
+        """`rgb` at the size in which the model looks at it."""
+        grid = self.grid(*rgb.shape[:2])
         height, width = grid.rows * self.patch_size, grid.columns * self.patch_size
         if rgb.shape[:2] == (height, width):
             return rgb
