@@ -169,6 +169,7 @@ class Agent:
         draft.feedback.extend(verdict.feedback)
         if not self.approval.performs:
             draft.notes.append("dry run: nothing was performed")
+        episode.ensure_expected()
         for action in verdict.actions:
             self._enter(episode, "act")
             try:

@@ -135,9 +135,18 @@ class Episode:
         return self.path / self._pictures[seen.sha256]
 
     def expect(self, seen: Screenshot) -> None:
-        """Begin to store `seen`, which the next step will probably have seen; returns at once. What goes wrong is raised by `append`."""
+        """Begin to store `seen`, which the next step will probably have seen; returns at once. What goes wrong is raised later."""
         assert self._running, "the episode has ended"
         self._pictures.begin(seen)
+
+    def ensure_expected(self) -> None:
+        """What was expected is on disk when this returns: who cannot write it down should not act on it.
+
+        Raises:
+            RecordingFailed: as `append`.
+        """
+        with _writing(self.path):
+            self._pictures.wait()
 
     def append(self, step: Step) -> None:
         """Keep `step`; it is on disk when this returns.

@@ -34,6 +34,15 @@ class Pictures:
         self._writer = self._writer or ThreadPoolExecutor(1, thread_name_prefix="pictures")
         self._begun = seen, self._writer.submit(self._write, seen)
 
+    def wait(self) -> None:
+        """Until what was begun is on disk.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self._begun:
+            self._begun[1].result()
+
     def store(self, seen: Screenshot) -> str:
         """The file that `seen` lies in, on disk when this returns.
 

@@ -9,9 +9,9 @@
                              └─────────────────────────────────────────────────────────┘
 
 Pixels cannot tell "idle" from "waiting for the network", so a settled screen may still change. The times are short all the same,
-because the check just before acting catches what comes late: that costs a look at the model again, now and then, where a longer
-wait would cost every step. `limit` ends every wait, on a film for instance. On a machine so busy that looks are far apart, a number
-of looks is waited for as well.
+because what comes late is caught: the model is stopped as soon as the watcher sees another screen, and the check just before acting
+sees the rest. That costs little, now and then, where a longer wait would cost every step. `limit` ends every wait, on a film for
+instance. On a machine so busy that looks are far apart, a number of looks is waited for as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ News = Callable[[Iterable[Rect]], tuple[Rect, ...]]
 
 POLL_SECONDS = 0.012
 BIG_SHARE = 0.004  # of the screen: a window, a menu, a scrolled page; not a pressed button
-STEADY_PX = 1600  # what is smaller than this does not keep a screen from settling: a caret, a spinner
+# What is smaller than this does not keep a screen from settling: a spinner, or a tab's title that fades in for 0.2 s after the page is there.
+STEADY_PX, STEADY_SHARE = 1600, 0.002  # whichever is more
 LOOKS = 4
 BUSY_LOOKS, BUSY_SECONDS = 4, 0.18  # so many changes in so short a time: a spinner turns, something is on its way
 
@@ -47,9 +48,9 @@ class Profile:
 
 GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or nothing was done
 TYPED = Profile(react=0.12, quiet=0.06, patience=0.06)
-TOUCHED = Profile(react=0.15, quiet=0.07, patience=0.20)  # clicked, dragged, scrolled
+TOUCHED = Profile(react=0.10, quiet=0.06, patience=0.14)  # clicked, dragged, scrolled
 # Something comes, and may take its time: Enter, a new tab, a page. To wait long for the first sign costs nothing where there always is one.
-CALLED = Profile(react=0.5, quiet=0.15, patience=0.4, busy=1.5, limit=8.0)
+CALLED = Profile(react=0.5, quiet=0.10, patience=0.4, busy=1.5, limit=8.0)
 STIRRED = Profile(react=0.20, quiet=0.25, patience=0.30)  # it has just been seen to change by itself
 
 _CALLING_KEYS = frozenset(("enter", "f5", "f11"))
@@ -108,17 +109,22 @@ class Settling:
         self._note(now, rects)
         if now - self.started >= self.profile.limit:
             return True
+        looks = self._looks - (self._moved[1] if self._moved else 0)
+        return now >= self.due(now) and looks >= LOOKS
+
+    def due(self, now: float) -> float:
+        """When it will have settled if nothing more changes after `now`."""
         if self._moved:
-            then, look = self._moved
-            return now - then >= self.profile.quiet and self._looks - look >= LOOKS
-        return now - self.started >= self._wait(now) and self._looks >= LOOKS
+            return self._moved[0] + self.profile.quiet
+        return self.started + self._wait(now)
 
     def _note(self, now: float, rects: tuple[Rect, ...]) -> None:
         if not all(is_caret(rect) for rect in rects):
             self._changes.append(now)
         news = self._news(self._flicker.news(rects))
-        changed_px = sum(rect.area for rect in news)
-        if changed_px >= (STEADY_PX if self._moved else BIG_SHARE * self.size.width * self.size.height):
+        screen_px = self.size.width * self.size.height
+        much_px = max(STEADY_PX, STEADY_SHARE * screen_px) if self._moved else BIG_SHARE * screen_px
+        if sum(rect.area for rect in news) >= much_px:
             self._moved = (now, self._looks)
         elif news:
             self._touched = True
@@ -133,7 +139,10 @@ class Settling:
 def wait_until_settled(
     settling: Settling, look: Callable[[], Iterable[Rect]], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> float:
-    """Poll with `look` until settled; returns the seconds it took."""
-    while not settling.observe(clock(), look()):
-        sleep(POLL_SECONDS)
-    return clock() - settling.started
+    """Poll with `look` until settled, the last time just when it is due; returns the seconds it took."""
+    while True:
+        if settling.observe(clock(), look()):
+            return clock() - settling.started
+        now = clock()
+        left = settling.due(now) - now
+        sleep(left if 0 < left < POLL_SECONDS else POLL_SECONDS)

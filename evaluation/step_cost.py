@@ -1,7 +1,8 @@
 """What a step costs without the model: the fixed part, the wait for real programs, and both beside the way peers take a step.
 
 The truth of a wait is the screen some seconds later. A screenshot is *complete* when nothing but carets and the like changed after it,
-*caught* when something did and the check before acting drops an answer that aims at it, and *missed* otherwise.
+*caught* when something did and the check before acting drops an answer that aims at it, and *missed* otherwise. Where the change was
+so great that no answer would fit, the time at which the watcher would have stopped the model is kept as well.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from evaluation.step_peers import PEERS, Peer, step
 
 SCREEN = Size(1920, 1080)
 ANSWER = "Thought: The button that I need is in the middle of the screen, so I click it.\nAction: click(point='<point>{x} {y}</point>')"
+THINK_SECONDS = 0.1  # the pause in the place of the model; deftly-tiny, the quickest there is, takes three times as long
+BACKGROUND = "background"
 FIXED_TARGET, SETTLE_TARGET, BEST_TARGET, MEDIAN_TARGET = 0.025, 0.35, 3.0, 7.0
 
 
@@ -59,6 +62,7 @@ class Wait:
     verdict: str  # complete, caught or missed
     late: str = ""  # where it changed afterwards
     late_share: float = 0.0  # how much of the screen that was
+    noticed: float | None = None  # seconds after the action, when the watcher called for the model to be stopped
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class StepCost:
 
     screen: Size
     stages: dict[str, list[float]] = field(default_factory=dict)
+    background: list[float] = field(default_factory=list)  # keeping the picture, while the model thinks
     waits: list[Wait] = field(default_factory=list)
     peers: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -119,6 +124,7 @@ class StepCost:
             "step_seconds": self.step,
             "fixed_seconds": self.fixed,
             "stages_seconds": {stage: statistics.median(times) for stage, times in self.stages.items()},
+            "background_seconds": statistics.median(self.background),
             "settle_seconds": self.settle,
             "waits": [asdict(wait) for wait in self.waits],
             "peers_seconds": {name: self.peer_step(name) for name in self.peers},
@@ -180,7 +186,7 @@ def _measure(
         cost.waits.append(_wait_for(event, computer, plan.truth_seconds))
     _measure_peers(cost, plan, events, hands, capture, tell)
     tell("the fixed part")
-    cost.stages = _fixed_part(capture, hands, plan.fixed_rounds)
+    cost.stages, cost.background = _fixed_part(capture, hands, plan.fixed_rounds)
 
 
 @contextmanager
@@ -199,6 +205,8 @@ def _wait_for(event: Event, computer: DesktopComputer, truth_seconds: float) -> 
     acted = time.monotonic()
     seen = computer.screenshot()
     seconds = time.monotonic() - acted
+    noticed: list[float] = []
+    computer.alert(lambda: noticed.append(time.monotonic() - acted))
     time.sleep(max(0.0, acted + truth_seconds - time.monotonic()))
     late = computer.news_since(seen)
     verdict = "complete"
@@ -216,6 +224,7 @@ def _wait_for(event: Event, computer: DesktopComputer, truth_seconds: float) -> 
         verdict=verdict,
         late=str(around(late)) if late else "",
         late_share=share(late, seen.size),
+        noticed=noticed[0] if noticed else None,
     )
 
 
@@ -232,26 +241,36 @@ def _measure_peers(
             event.undo()
 
 
-def _fixed_part(capture: Capture, hands: Executor, rounds: int) -> dict[str, list[float]]:
-    """Grab, encode, check, parse, act and record, `rounds` times; seconds by stage."""
+def _fixed_part(capture: Capture, hands: Executor, rounds: int) -> tuple[dict[str, list[float]], list[float]]:
+    """Grab, encode, parse, check, act and record, `rounds` times: seconds by stage, and those of what goes on while the model thinks."""
     stages: dict[str, list[float]] = {}
+    background: list[float] = []
     with tempfile.TemporaryDirectory(prefix="deftly-bench-", ignore_cleanup_errors=True) as folder:
         for number in range(rounds + 1):
             episode = Episode.create(folder, "bench")  # a new one each time: an episode stores an unchanged screen only once
             times = _fixed_round(capture, hands, episode, number)
             episode.end("done", 0, "")
-            for stage, seconds in times.items() if number else ():  # the first round loads libraries
+            if number == 0:  # it loads libraries
+                continue
+            background.append(times.pop(BACKGROUND))
+            for stage, seconds in times.items():
                 stages.setdefault(stage, []).append(seconds)
-    return stages
+    return stages, background
 
 
 def _fixed_round(capture: Capture, hands: Executor, episode: Episode, number: int) -> dict[str, float]:
+    """What a run does in a step, in the same order, with a short pause in the place of the model."""
     clock = _Clock()
     with clock("grab"):
         raw = capture.grab_raw()
         seen = raw.develop()
+    begun = time.perf_counter()
     with clock("encode"):
+        episode.expect(seen)
         _ = seen.png
+    episode.ensure_expected()
+    clock.seconds[BACKGROUND] = time.perf_counter() - begun
+    time.sleep(max(0.0, begun + THINK_SECONDS - time.perf_counter()))
     with clock("parse"):
         text = ANSWER.format(x=400 + 30 * (number % 2), y=300)
         prediction: Prediction = get_dialect("uitars-1.5").parse(text, Frame(seen.size))

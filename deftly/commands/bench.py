@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from typing import TYPE_CHECKING
 
@@ -65,16 +66,18 @@ def _stages(cost: StepCost) -> Table:
     for stage, seconds in cost.as_json()["stages_seconds"].items():
         table.add_row(stage, f"{seconds * 1e3:.1f}")
     table.add_row("together", f"{cost.fixed * 1e3:.1f}", style="bold")
+    table.add_row("while the model thinks: hash, write and sync the picture", f"{statistics.median(cost.background) * 1e3:.1f}", style="dim")
     return table
 
 
 def _waits(cost: StepCost) -> Table:
-    table = _table("the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed", "late, % of screen")
+    table = _table("the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed", "late, % of screen", "model stopped at")
     for event in cost.events:
         waits = [wait for wait in cost.waits if wait.event == event]
         counts = [str(sum(wait.verdict == verdict for wait in waits) or "") for verdict in ("complete", "caught", "missed")]
         late = " ".join(f"{wait.late_share:.2%}"[:-1] for wait in waits if wait.late)
-        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts, late)
+        noticed = " ".join(f"{wait.noticed:.2f}" for wait in waits if wait.noticed is not None)
+        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts, late, noticed)
     table.add_row("mean", f"{cost.settle:.3f}", style="bold")
     return table
 
