@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "work on a task: look at the screen, decide, act",
     "record": "record what a person does into an episode",
     "episodes": "list, show, export past episodes, or make their page",
+    "computer": "offer a computer to agents on other machines",
     "parse": "turn a model's text into actions",
     "families": "list the model families and what has been verified for each",
     "plugins": "list what has a public name and where it comes from",

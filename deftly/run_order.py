@@ -17,6 +17,8 @@ DEFAULT_SIZE = "1280x720"
 MODES = ("auto", "confirm", "dry-run")
 
 OPTIONS = (
+    Option(name="computer", read=text, metavar="WHERE", help="desktop, virtual, browser:URL, vnc://HOST, http://HOST:PORT, osworld+http://…"),
+    Option(name="token-file", read=path, metavar="FILE", help="holds the token of that computer, or its VNC password"),
     Option(name="engine", read=text, default="transformers", metavar="NAME", help="who runs the model: transformers, openai or scripted"),
     Option(name="model", read=text, metavar="PATH", help="a folder, or the server's name for it (default: deftly-tiny)"),
     Option(name="base-url", read=text, metavar="URL", help="OpenAI-compatible server (default: http://localhost:8000/v1)"),
@@ -52,7 +54,15 @@ class MiniWobTask:
     seed: int
 
 
-Where = LocalDesktop | Virtual | MiniWobTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputerAt:
+    """The computer at `address`, as `agent.computers.opening` reads it."""
+
+    address: str
+    token_file: Path | None = None
+
+
+Where = LocalDesktop | Virtual | MiniWobTask | ComputerAt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,8 @@ class RunOrder:
     model: str | None
     base_url: str | None
     family: str | None
+    computer: str | None
+    token_file: Path | None
     script: Path | None
     mode: str
     max_steps: int
@@ -76,7 +88,8 @@ class RunOrder:
     def as_config(self) -> dict[str, Any]:
         """As JSON, to be kept beside the episode."""
         told = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items() if key != "as_json"}
-        return told | {"where": {"kind": type(self.where).__name__, **asdict(self.where)}}
+        where = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self.where).items()}
+        return told | {"where": {"kind": type(self.where).__name__, **where}}
 
 
 def read_order(argv: list[str], environment: Mapping[str, str] | None = None) -> RunOrder:
@@ -103,7 +116,7 @@ def read_order(argv: list[str], environment: Mapping[str, str] | None = None) ->
         environment=os.environ if environment is None else environment,
         file=Path(file) if file else None,
     )
-    return RunOrder(task=task, where=where, as_json=as_json, **values)
+    return RunOrder(task=task, where=_elsewhere(where, **values), as_json=as_json, **values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="deftly run",
         usage="deftly run TASK [options] [-- PROGRAM ARGS…]",
         description="Work on TASK: look at the screen, ask the model, act, until it is done. Works on the desktop of $DISPLAY\n"
-        "unless --virtual or --miniwob bring another.",
+        "unless --virtual, --miniwob or --computer bring another.",
         epilog="Options can also be set in the environment (DEFTLY_MAX_STEPS=5) or in deftly.toml ([run], max-steps = 5).",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28, width=120),
         allow_abbrev=False,
@@ -163,6 +176,17 @@ def _where(virtual: str | None, miniwob: str | None, seed: str, program: tuple[s
         width, height = _size(virtual)
         return Virtual(width=width, height=height, program=program)
     return LocalDesktop()
+
+
+def _elsewhere(where: Where, computer: str | None, token_file: Path | None, **_: object) -> Where:
+    """`where`, unless `--computer` names another place."""
+    if computer is None:
+        if token_file:
+            raise UsageError("--token-file is for --computer vnc://… or http://…")
+        return where
+    if not isinstance(where, LocalDesktop):
+        raise UsageError("--computer contradicts --virtual and --miniwob, which bring a computer of their own")
+    return ComputerAt(address=computer, token_file=token_file)
 
 
 def _seed(said: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deftly.errors import UsageError
-from deftly.run_order import LocalDesktop, MiniWobTask, RunOrder, Virtual, Where
+from deftly.run_order import ComputerAt, LocalDesktop, MiniWobTask, RunOrder, Virtual, Where
 
 if TYPE_CHECKING:
-    from subprocess import Popen
-
     from agent.computers.base import Computer
+    from agent.computers.opening import ComputerOptions
     from agent.policy import ModelPolicy
     from inference.engines.base import Engine
     from inference.families import Family
-
-WINDOW_SECONDS = 30.0  # how long a program may take to show its first window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +44,14 @@ def check_where(where: Where) -> None:
             from agent.computers.miniwob import check_task
 
             check_task(where.name)
+        case ComputerAt():
+            from agent.computers.opening import kind_of
+
+            kind_of(where.address)
+            read_secret(where.token_file)
         case LocalDesktop() if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             wayland = " (a Wayland session shows X programs only)" if os.environ.get("WAYLAND_DISPLAY") else ""
-            raise UsageError(f"there is no desktop here: DISPLAY is not set{wayland}. Add --virtual, or --miniwob NAME")
+            raise UsageError(f"there is no desktop here: DISPLAY is not set{wayland}. Add --virtual, --miniwob NAME or --computer WHERE")
 
 
 @contextmanager
@@ -57,7 +59,8 @@ def open_workplace(where: Where) -> Iterator[Workplace]:
     """The screen at `where`; closed, with everything that was started for it, when the block ends."""
     from actions.geometry import Size
     from agent.computers.desktop import DesktopComputer
-    from agent.computers.virtual import VirtualDesktop
+    from agent.computers.opening import open_computer
+    from agent.computers.virtual_computer import VirtualComputer
     from agent.kill_switch import KillSwitch
 
     match where:
@@ -65,11 +68,11 @@ def open_workplace(where: Where) -> Iterator[Workplace]:
             with KillSwitch() as switch, _closing(DesktopComputer(stop=switch.stop)) as computer:
                 yield Workplace(computer=computer)
         case Virtual():
-            with VirtualDesktop(Size(where.width, where.height)) as desktop:
-                if where.program:
-                    _wait_for_window(desktop.display, desktop.launch(where.program), where.program[0])
-                with _closing(DesktopComputer(desktop.display)) as computer:
-                    yield Workplace(computer=computer)
+            with _closing(VirtualComputer(Size(where.width, where.height), where.program)) as computer:
+                yield Workplace(computer=computer)
+        case ComputerAt():
+            with KillSwitch() as switch, _closing(open_computer(where.address, _options(where, switch.stop))) as computer:
+                yield Workplace(computer=computer)
         case MiniWobTask():
             from agent.computers.miniwob import MiniWob
 
@@ -85,24 +88,24 @@ def _closing(computer: Computer) -> Iterator[Computer]:
         computer.close()
 
 
-def _wait_for_window(display: str, program: Popen[bytes], name: str) -> None:
-    """Until `program` shows something, so that the model is not asked about an empty desktop."""
-    from Xlib import Xatom
-    from Xlib.display import Display
+def _options(where: ComputerAt, stop: threading.Event) -> ComputerOptions:
+    from agent.computers.opening import ComputerOptions
 
-    connection = Display(display)
-    try:
-        windows = connection.intern_atom("_NET_CLIENT_LIST")
-        deadline = time.monotonic() + WINDOW_SECONDS
-        while time.monotonic() < deadline:
-            shown = connection.screen().root.get_full_property(windows, Xatom.WINDOW)
-            if shown is not None and len(shown.value):
-                return
-            if program.poll():
-                raise UsageError(f"{name!r} ended with exit code {program.returncode} before it showed a window")
-            time.sleep(0.02)
-    finally:
-        connection.close()
+    return ComputerOptions(secret=read_secret(where.token_file), stop=stop)
+
+
+def read_secret(file: Path | None) -> str | None:
+    """The first line of `file`: a token or a password, which on a command line every process could read.
+
+    Raises:
+        UsageError: the file is empty.
+    """
+    if file is None:
+        return None
+    lines = file.read_text(encoding="utf-8").split("\n")
+    if not lines[0].strip():
+        raise UsageError(f"{file} should hold a token or a password in its first line, which is empty")
+    return lines[0].strip()
 
 
 def read_family(order: RunOrder) -> Family:

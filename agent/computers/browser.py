@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import threading
 import time
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from actions.errors import DisplayGone
 from actions.geometry import Geometry
 from agent.computers.browser_hands import BrowserBackend, BrowserHands
-from agent.computers.browser_session import BrowserError, BrowserOptions, BrowserSession
+from agent.computers.browser_session import BrowserOptions, BrowserSession
 from agent.computers.screen import ScreenComputer, raw_from_png
 from agent.endings import DisplayLost
 from agent.screenshot import Raw
@@ -99,19 +98,3 @@ class BrowserEyes:
 
     def close(self) -> None:
         """The session is the computer's to close."""
-
-
-def open_browser(address: str, *, stop: threading.Event | None = None, size: tuple[int, int] | None = None) -> BrowserComputer:
-    """The computer at `browser:URL`; a URL without a scheme is one of the web.
-
-    Raises:
-        BrowserError: there is no Chromium, or the address cannot be opened.
-    """
-    from actions.geometry import Size
-
-    url = address.removeprefix("browser:")
-    if not url:
-        raise BrowserError("browser: needs an address, as in browser:https://example.org")
-    if not re.match(r"(?i)https?://|file:|about:|data:|[a-z][a-z0-9+.-]*://", url):
-        url = f"https://{url}"
-    return BrowserComputer(url, BrowserOptions(size=Size(*size)) if size else None, stop=stop)

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from actions.errors import CannotPerform, DisplayGone, HandStopped
 from actions.executor import Performed, pieces_of, typable
 from actions.geometry import Geometry
-from actions.pyautogui_script import release_script, script_of, typing_scripts
+from actions.keys import canonical_key
+from actions.pyautogui_script import hotkey_script, release_script, script_of, typing_scripts
 from actions.space import (
     Action,
     Button,
@@ -151,12 +152,7 @@ class OsWorldHands:
     def _type(self, action: TypeText) -> Performed:
         text, note = typable(action.text)
         for piece in pieces_of(text):
-            scripts = (
-                typing_scripts(piece)
-                if piece not in "\n\t"
-                else [script_of(Hotkey(keys=(piece,)), Geometry(left=0, top=0, width=1, height=1))]
-            )
-            for script in scripts:
+            for script in typing_scripts(piece) if piece not in "\n\t" else [hotkey_script((canonical_key(piece),))]:
                 self._sleep(0)
                 self._server.run(script)
         return Performed(action=replace(action, text=text), note=note)

@@ -132,6 +132,31 @@ class VirtualDesktop:
         return child
 
 
+def wait_for_window(display: str, program: subprocess.Popen[bytes], name: str, seconds: float = START_SECONDS) -> None:
+    """Until `program` shows a window, so that the model is not asked about an empty desktop; `seconds` at most.
+
+    Raises:
+        VirtualDesktopError: it failed before it showed one.
+    """
+    from Xlib import Xatom
+
+    from actions.backends.x11_connection import open_display
+
+    connection = open_display(display)
+    try:
+        windows = connection.intern_atom("_NET_CLIENT_LIST")
+
+        def shows() -> bool:
+            shown = connection.screen().root.get_full_property(windows, Xatom.WINDOW)
+            return shown is not None and len(shown.value) > 0
+
+        _wait_until(lambda: shows() or program.poll(), seconds)
+        if program.poll() and not shows():
+            raise VirtualDesktopError(f"{name!r} ended with exit code {program.returncode} before it showed a window")
+    finally:
+        connection.close()
+
+
 def _check_installed(*programs: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
@@ -171,7 +196,7 @@ def _is_managed(display: str) -> bool:
         connection.close()
 
 
-def _wait_until(ready: Callable[[], bool], seconds: float) -> bool:
+def _wait_until(ready: Callable[[], object], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:

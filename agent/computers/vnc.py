@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 
@@ -17,10 +16,6 @@ from agent.screenshot import Raw
 
 DEFAULT_PORT = 5900
 PAUSE_SECONDS = 0.1
-
-
-class VncAddressError(ValueError):
-    """What should be the address of a VNC server is none."""
 
 
 class VncComputer(ScreenComputer):
@@ -91,17 +86,3 @@ class VncEyes:
 
     def close(self) -> None:
         """The client is the computer's to close."""
-
-
-def open_vnc(address: str, *, password: str | None = None, stop: threading.Event | None = None) -> VncComputer:
-    """The computer at `vnc://HOST[:PORT]`; as in other viewers, a port below 100 is the number of a display.
-
-    Raises:
-        VncAddressError: that is no address.
-        DisplayLost: there is no such server, or it does not let us in.
-    """
-    read = re.fullmatch(r"vnc://(\[[0-9A-Fa-f:.]+\]|[^/:@\s]+)(?::(\d{1,5}))?/?", address)
-    port = int(read[2]) if read and read[2] else DEFAULT_PORT
-    if read is None or port > 65535:
-        raise VncAddressError(f"{address!r} is no address of a VNC server: it looks like vnc://HOST or vnc://HOST:PORT")
-    return VncComputer(read[1].strip("[]"), port if port >= 100 else DEFAULT_PORT + port, password=password, stop=stop)

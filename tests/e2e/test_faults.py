@@ -112,7 +112,7 @@ def test_a_display_that_vanishes_exits_1(start: Start) -> None:
 def test_no_display_at_all_says_what_to_do(start: Start) -> None:
     code, told, err = start(None, script=[DONE]).finish()
     assert (code, told) == (2, {})
-    assert err == "deftly: error: there is no desktop here: DISPLAY is not set. Add --virtual, or --miniwob NAME\n"
+    assert err == "deftly: error: there is no desktop here: DISPLAY is not set. Add --virtual, --miniwob NAME or --computer WHERE\n"
 
 
 def test_a_display_that_does_not_answer_exits_1(start: Start) -> None:
