@@ -8,7 +8,6 @@ only its class becomes a subclass of its own, as `torch.distributed.fsdp.fully_s
 from __future__ import annotations
 
 import inspect
-from functools import cache
 from typing import Any, cast
 
 import torch
@@ -36,7 +35,7 @@ def reset_states_at_boundaries(model: nn.Module) -> list[str]:
     found = [(name, module) for name, module in model.named_modules() if _is_recurrent(module)]
     for _, module in found:
         if not isinstance(module, SegmentWise):
-            module.__class__ = _segment_wise(cast("type[nn.Module]", type(module)))
+            module.__class__ = _segment_wise(type(module))
     return [name for name, _ in found]
 
 
@@ -47,6 +46,10 @@ def _is_recurrent(module: nn.Module) -> bool:
     )
 
 
-@cache  # so that equal layers have equal classes
 def _segment_wise(kind: type[nn.Module]) -> type[nn.Module]:
-    return type(f"SegmentWise{kind.__name__}", (SegmentWise, kind), {"__module__": __name__})
+    if kind not in _CLASSES:
+        _CLASSES[kind] = type(f"SegmentWise{kind.__name__}", (SegmentWise, kind), {"__module__": __name__})
+    return _CLASSES[kind]
+
+
+_CLASSES: dict[type[nn.Module], type[nn.Module]] = {}
