@@ -63,10 +63,10 @@ def _rows() -> Iterator[dict[str, Any]]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    cells = [("NAME", "MODELS", "DIALECT", "VERIFIED"), *(_cells(row) for row in rows if not row["error"])]
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    for row in cells:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip())
+    table = [("NAME", "MODELS", "DIALECT", "VERIFIED"), *(_cells(row) for row in rows if not row["error"])]
+    widths = [max(len(cells[column]) for cells in table) for column in range(3)]
+    for cells in table:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)), cells[3]]).rstrip())
     for row in rows:
         if row["error"]:
             print(f"\nbroken: {row['error']}")
