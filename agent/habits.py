@@ -14,7 +14,7 @@ TINY_PX = 1600  # a caret, a spinner or the seconds of a clock
 RECURS = 3
 CARET_WIDTH_PX, CARET_HEIGHT_PX = 3, 80
 TILE_PX = 32
-LOOKS = 8  # fewer do not tell a film from a page that is loading
+LOOKS = 14  # 0.8 s of watching; less does not tell a film from a page that is loading
 
 
 def is_caret(rect: Rect) -> bool:

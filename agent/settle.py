@@ -29,7 +29,7 @@ News = Callable[[Iterable[Rect]], tuple[Rect, ...]]
 
 POLL_SECONDS = 0.012
 BIG_SHARE = 0.004  # of the screen: a window, a menu, a scrolled page; not a pressed button
-# What is smaller than this does not keep a screen from settling: a spinner, or a tab's title that fades in for 0.2 s after the page is there.
+# What is smaller than this does not keep a screen from settling: a spinner, or a tab's title that fades in after the page is there.
 STEADY_PX, STEADY_SHARE = 1600, 0.002  # whichever is more
 LOOKS = 4
 BUSY_LOOKS, BUSY_SECONDS = 4, 0.18  # so many changes in so short a time: a spinner turns, something is on its way
@@ -48,10 +48,10 @@ class Profile:
 
 GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or nothing was done
 TYPED = Profile(react=0.12, quiet=0.06, patience=0.06)
-TOUCHED = Profile(react=0.10, quiet=0.06, patience=0.14)  # clicked, dragged, scrolled
+TOUCHED = Profile(react=0.10, quiet=0.06, patience=0.12)  # clicked, dragged, scrolled
 # Something comes, and may take its time: Enter, a new tab, a page. To wait long for the first sign costs nothing where there always is one.
 CALLED = Profile(react=0.5, quiet=0.10, patience=0.4, busy=1.5, limit=8.0)
-STIRRED = Profile(react=0.20, quiet=0.25, patience=0.30)  # it has just been seen to change by itself
+STIRRED = Profile(react=0.10, quiet=0.15, patience=0.20)  # it has just been seen to change by itself
 
 _CALLING_KEYS = frozenset(("enter", "f5", "f11"))
 _CALLING_CHORDS = frozenset(

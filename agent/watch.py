@@ -19,6 +19,8 @@ from agent.habits import Habits
 from agent.screenshot import Raw
 
 LOOK_SECONDS = 0.1  # costs about 2 ms of processor time a look at 1920x1080
+# What a screen does late it mostly does soon: the sooner it is noticed, the less of the model's time is lost.
+FIRST_LOOK_SECONDS, FIRST_LOOKS = 0.05, 12
 BIG_SHARE = 0.01  # of the screen: more than this, and the model decided on another screen
 NEAR_PX = 32
 
@@ -46,6 +48,7 @@ class Watcher:
         self._seen: Raw | None = None  # what the model was shown
         self._before: Raw | None = None  # the screen at the last look; not None: watching
         self._alert: Callable[[], None] | None = None
+        self._looks = 0  # since `watch`
         self._habits: Habits | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -57,7 +60,7 @@ class Watcher:
                 self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
                 self._thread.start()
             self._seen = self._before = seen
-            self._habits, self._alert = Habits(seen.geometry.size), None
+            self._habits, self._alert, self._looks = Habits(seen.geometry.size), None, 0
             self._state.notify()
 
     def rest(self) -> None:
@@ -104,7 +107,7 @@ class Watcher:
         """Sleep until the next look is due; false when it is time to go."""
         with self._state:
             if self._before is not None:
-                self._state.wait(LOOK_SECONDS)
+                self._state.wait(FIRST_LOOK_SECONDS if self._looks < FIRST_LOOKS else LOOK_SECONDS)
             self._state.wait_for(lambda: self._closed or self._before is not None)
             return not self._closed
 
@@ -122,6 +125,7 @@ class Watcher:
             if self._habits is habits and self._before is not None:
                 habits.learn(changes)
                 self._before = now
+                self._looks += 1
         if self._alert and now.data != seen.data:
             self._tell_if_gone(changes, changed_rects(seen, now), now.geometry.size)
 

@@ -1,14 +1,15 @@
 """What a step costs without the model: the fixed part, the wait for real programs, and both beside the way peers take a step.
 
 The truth of a wait is the screen some seconds later. A screenshot is *complete* when nothing but carets and the like changed after it,
-*caught* when something did and the check before acting drops an answer that aims at it, and *missed* otherwise. Where the change was
-so great that no answer would fit, the time at which the watcher would have stopped the model is kept as well.
+*caught* when something did and the answer to it is dropped: by the watcher, which stops the model once no answer can fit, after which
+the bench looks again as a run does; or by the check before acting, for an answer that aims at the change. It is *missed* otherwise.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,11 +22,12 @@ from actions.executor import Executor
 from actions.geometry import Frame, Point, Size
 from actions.space import Click, Prediction
 from agent.capture import Capture
-from agent.change import around, changed_rects, share
+from agent.change import Rect, around, changed_rects, share
 from agent.computers.base import Outcome
 from agent.computers.desktop import DesktopComputer
 from agent.computers.virtual import VirtualDesktop
 from agent.episode import Episode, Step
+from agent.screenshot import Screenshot
 from evaluation.scenes.base import Event, SceneError
 from evaluation.scenes.browser_scene import BrowserScene
 from evaluation.scenes.tk_scene import TkScene
@@ -35,6 +37,8 @@ SCREEN = Size(1920, 1080)
 ANSWER = "Thought: The button that I need is in the middle of the screen, so I click it.\nAction: click(point='<point>{x} {y}</point>')"
 THINK_SECONDS = 0.1  # the pause in the place of the model; deftly-tiny, the quickest there is, takes three times as long
 BACKGROUND = "background"
+VERDICTS = ("complete", "caught", "missed")  # the worst last
+LOOKS_AGAIN = 2  # as many as a run by its limits
 FIXED_TARGET, SETTLE_TARGET, BEST_TARGET, MEDIAN_TARGET = 0.025, 0.35, 3.0, 7.0
 
 
@@ -59,10 +63,10 @@ class Wait:
     event: str
     action: str
     seconds: float
-    verdict: str  # complete, caught or missed
+    verdict: str  # one of VERDICTS
     late: str = ""  # where it changed afterwards
     late_share: float = 0.0  # how much of the screen that was
-    noticed: float | None = None  # seconds after the action, when the watcher called for the model to be stopped
+    again: float | None = None  # seconds until the last look, where the watcher asked for more than one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +88,7 @@ class StepCost:
     @property
     def settle(self) -> float:
         """The mean wait, each event counting once."""
-        return statistics.mean(statistics.mean(wait.seconds for wait in self.waits if wait.event == event) for event in self.events)
+        return self._mean_wait(lambda wait: wait.seconds)
 
     @property
     def events(self) -> list[str]:
@@ -94,10 +98,18 @@ class StepCost:
     def step(self) -> float:
         return self.fixed + self.settle
 
+    @property
+    def settle_again(self) -> float:
+        """The mean time until the last look: the wait, and where an answer was stopped, all that came before the next look."""
+        return self._mean_wait(lambda wait: wait.again or wait.seconds)
+
     def peer_step(self, name: str) -> float:
         """What the same events cost a peer: its steps, by the type of each event's action."""
         kinds = {wait.event: wait.action for wait in self.waits}
         return statistics.mean(self.peers[name][kind] for kind in kinds.values())
+
+    def _mean_wait(self, seconds: Callable[[Wait], float]) -> float:
+        return statistics.mean(statistics.mean(seconds(wait) for wait in self.waits if wait.event == event) for event in self.events)
 
     @property
     def ratio_best(self) -> float:
@@ -126,6 +138,7 @@ class StepCost:
             "stages_seconds": {stage: statistics.median(times) for stage, times in self.stages.items()},
             "background_seconds": statistics.median(self.background),
             "settle_seconds": self.settle,
+            "settle_again_seconds": self.settle_again,
             "waits": [asdict(wait) for wait in self.waits],
             "peers_seconds": {name: self.peer_step(name) for name in self.peers},
             "ratio_best": self.ratio_best,
@@ -200,32 +213,49 @@ def _eyes_and_hands(desktop: VirtualDesktop) -> Iterator[tuple[Capture, Executor
 
 
 def _wait_for(event: Event, computer: DesktopComputer, truth_seconds: float) -> Wait:
-    """Act, wait as a run does, think for as long as a model might, and see what has changed meanwhile."""
+    """Act, wait as a run does, think for as long as a model might, look again when the watcher says so, and see what has changed."""
     computer.perform(event.action)
     acted = time.monotonic()
-    seen = computer.screenshot()
-    seconds = time.monotonic() - acted
-    noticed: list[float] = []
-    computer.alert(lambda: noticed.append(time.monotonic() - acted))
-    time.sleep(max(0.0, acted + truth_seconds - time.monotonic()))
-    late = computer.news_since(seen)
-    verdict = "complete"
-    if late:
-        x_px, y_px = (late[0].left + late[0].right) / 2, (late[0].top + late[0].bottom) / 2
-        aimed = Click(point=Point.from_pixel(x_px, y_px, seen.size))
-        verdict = "caught" if computer.stale(seen, (aimed,)) else "missed"
+    looks: list[float] = []
+    verdicts: list[str] = []
+    changes: list[tuple[Rect, ...]] = []
+    stopped = True
+    while stopped:
+        seen = computer.screenshot()
+        looks.append(time.monotonic() - acted)
+        stopped = _think(computer, acted + truth_seconds, may_stop=len(looks) <= LOOKS_AGAIN)
+        changes.append(computer.news_since(seen))
+        verdicts.append(_judge(computer, seen, changes[-1], stopped))
     event.undo()
     time.sleep(0.7)
     computer.screenshot()
     return Wait(
         event=event.name,
         action=event.action.type,
-        seconds=seconds,
-        verdict=verdict,
-        late=str(around(late)) if late else "",
-        late_share=share(late, seen.size),
-        noticed=noticed[0] if noticed else None,
+        seconds=looks[0],
+        verdict=max(verdicts, key=VERDICTS.index),
+        late=str(around(changes[0])) if changes[0] else "",
+        late_share=share(changes[0], seen.size),
+        again=looks[-1] if len(looks) > 1 else None,
     )
+
+
+def _think(computer: DesktopComputer, until: float, *, may_stop: bool) -> bool:
+    """Let the time pass; whether the watcher cut it short, as it does with a model."""
+    stop = threading.Event()
+    computer.alert(stop.set if may_stop else None)
+    return stop.wait(max(0.0, until - time.monotonic()))
+
+
+def _judge(computer: DesktopComputer, seen: Screenshot, late: tuple[Rect, ...], stopped: bool) -> str:
+    """What became of an answer to `seen` that aims at what changed late, or that was stopped."""
+    if not late:
+        return "complete"
+    return "caught" if computer.stale(seen, () if stopped else (_aimed_at(late[0], seen.size),)) else "missed"
+
+
+def _aimed_at(rect: Rect, size: Size) -> Click:
+    return Click(point=Point.from_pixel((rect.left + rect.right) / 2, (rect.top + rect.bottom) / 2, size))
 
 
 def _measure_peers(

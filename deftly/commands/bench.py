@@ -66,19 +66,24 @@ def _stages(cost: StepCost) -> Table:
     for stage, seconds in cost.as_json()["stages_seconds"].items():
         table.add_row(stage, f"{seconds * 1e3:.1f}")
     table.add_row("together", f"{cost.fixed * 1e3:.1f}", style="bold")
-    table.add_row("while the model thinks: hash, write and sync the picture", f"{statistics.median(cost.background) * 1e3:.1f}", style="dim")
+    table.add_row(
+        "while the model thinks: hash, write and sync the picture", f"{statistics.median(cost.background) * 1e3:.1f}", style="dim"
+    )
     return table
 
 
 def _waits(cost: StepCost) -> Table:
-    table = _table("the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed", "late, % of screen", "model stopped at")
+    table = _table(
+        "the wait until the screen has settled", "event", "seconds", "complete", "caught", "missed", "late, % of screen", "looked again"
+    )
     for event in cost.events:
         waits = [wait for wait in cost.waits if wait.event == event]
         counts = [str(sum(wait.verdict == verdict for wait in waits) or "") for verdict in ("complete", "caught", "missed")]
         late = " ".join(f"{wait.late_share:.2%}"[:-1] for wait in waits if wait.late)
-        noticed = " ".join(f"{wait.noticed:.2f}" for wait in waits if wait.noticed is not None)
-        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts, late, noticed)
+        again = " ".join(f"{wait.again:.2f}" for wait in waits if wait.again is not None)
+        table.add_row(event, " ".join(f"{wait.seconds:.2f}" for wait in waits), *counts, late, again)
     table.add_row("mean", f"{cost.settle:.3f}", style="bold")
+    table.add_row("mean, second looks counted", f"{cost.settle_again:.3f}", style="dim")
     return table
 
 
@@ -87,4 +92,6 @@ def _peers(cost: StepCost) -> Table:
     for name in sorted(cost.peers, key=cost.peer_step):
         table.add_row(name, f"{cost.peer_step(name):.2f}", f"{cost.peer_step(name) / cost.step:.1f}x")
     table.add_row("Deftly", f"{cost.step:.3f}", "1x", style="bold")
+    second = cost.fixed + cost.settle_again
+    table.add_row("Deftly, second looks counted", f"{second:.3f}", f"{second / cost.step:.1f}x", style="dim")
     return table
