@@ -136,6 +136,7 @@ class Agent:
             return self.computer.stale(seen, ()) or "the screen changed for a moment while the model was looking"
         finally:
             draft.trace = self.policy.trace()
+            draft.restless = self.computer.restless() if isinstance(self.computer, Watchful) else ()
         return self._changed(draft, seen)
 
     @contextmanager

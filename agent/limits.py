@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from actions.space import TakeScreenshot, Wait
 from agent.endings import GaveUp, LimitReached, Stuck
+from agent.sameness import same_screen
 from agent.step import Step
 
+RECENT = 8  # steps whose pixels are still at hand; older screens count when they are the very same
 WAITS_FOR_ONE_REPEAT = 3  # a page may load slowly: waiting is no sign of being stuck until it is done three times as often
 
 
@@ -16,7 +18,7 @@ WAITS_FOR_ONE_REPEAT = 3  # a page may load slowly: waiting is no sign of being 
 class Limits:
     """`None` is no limit.
 
-    `repeats`: the same actions on the very same screen, so many times in an episode, are stuck. `errors`: unreadable answers in a row.
+    `repeats`: the same actions on the same screen, so many times in an episode, are stuck. `errors`: unreadable answers in a row.
     `stale`: how often in a step an answer is dropped because the screen has changed meanwhile. `wait`: the longest single wait.
     """
 
@@ -72,8 +74,13 @@ def check_errors(steps: Sequence[Step], allowed: int) -> None:
 
 
 def repeats(steps: Sequence[Step]) -> int:
-    """How often the last step's actions have been decided on the very same screen, that step included; 0 when it decided none."""
+    """How often the last step's actions have been decided on the same screen, that step included; 0 when it decided none.
+
+    A clock, a spinner or a caret does not make it another screen.
+    """
     if not steps or not steps[-1].prediction.actions:
         return 0
     last = steps[-1]
-    return sum(step.prediction.actions == last.prediction.actions and step.seen.sha256 == last.seen.sha256 for step in steps)
+    alike = [step for step in steps if step.prediction.actions == last.prediction.actions]
+    recent = steps[-RECENT].index if len(steps) >= RECENT else 0
+    return sum(same_screen(step, last) if step.index >= recent else step.seen.sha256 == last.seen.sha256 for step in alike)

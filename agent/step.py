@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from actions.geometry import Geometry
 from actions.space import Action, Prediction
 from actions.wire import action_from_json, action_to_json
+from agent.change import Rect
 from agent.computers.base import Outcome
 from agent.endings import performable
 from agent.screenshot import Screenshot
@@ -34,6 +35,7 @@ class Step:
 
     `outcomes` are the actions as they were really done. `feedback` is what the model is told about them beside the next screen: that
     one was refused, rejected or changed. `notes` are for people. `timing` holds seconds by stage, `trace` what the model cost.
+    `restless` are the small places of the screen that changed again and again while the model thought: a clock, a spinner.
     """
 
     index: int
@@ -44,6 +46,7 @@ class Step:
     notes: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     trace: Mapping[str, Any] = field(default_factory=dict)
+    restless: tuple[Rect, ...] = ()
 
     def fates(self) -> tuple[Fate, ...]:
         """What became of each action, in order: those that were done, those that were not, and how the model ended the task."""
@@ -66,6 +69,7 @@ class StepDraft:
         self.notes: list[str] = []
         self.timing: dict[str, float] = {}
         self.trace: Mapping[str, Any] = {}
+        self.restless: tuple[Rect, ...] = ()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -89,6 +93,7 @@ class StepDraft:
             notes=tuple(self.notes),
             timing=dict(self.timing),
             trace=dict(self.trace),
+            restless=self.restless,
         )
 
 
@@ -103,6 +108,7 @@ def step_to_json(step: Step, screen_file: str) -> dict[str, Any]:
             "geometry": {"left": where.left, "top": where.top, "width": where.width, "height": where.height},
             "taken_at": step.seen.taken_at,
             "condition": step.seen.condition,
+            "restless": [list(rect) for rect in step.restless],
         },
         "text": step.prediction.text,
         "thought": step.prediction.thought,
@@ -137,6 +143,7 @@ def step_from_json(data: Mapping[str, Any], folder: Path) -> Step:
             notes=tuple(map(str, data.get("notes", ()))),
             timing={str(stage): float(seconds) for stage, seconds in data.get("timing", {}).items()},
             trace=dict(data.get("trace", {})),
+            restless=tuple(Rect(*map(int, rect)) for rect in data["screen"].get("restless", ())),
         )
     except KeyError as error:
         raise ValueError(f"{error.args[0]!r} is missing") from error
