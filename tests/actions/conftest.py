@@ -30,14 +30,14 @@ class Target:
     def __init__(self, desktop: VirtualDesktop) -> None:
         program = Path(__file__).with_name("tk_target.py")
         self.process = desktop.launch([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._said: queue.Queue[Event] = queue.Queue()
+        self.said: queue.Queue[Event] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self.places = self.wait(lambda event: event["kind"] == "ready")[-1]
 
     def _listen(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self._said.put(json.loads(line))
+            self.said.put(json.loads(line))
 
     def wait(self, last: Callable[[Event], bool]) -> list[Event]:
         """What the window says, up to the first event that is `last`."""
@@ -45,7 +45,7 @@ class Target:
         deadline = time.monotonic() + PATIENCE
         while not events or not last(events[-1]):
             try:
-                events.append(self._said.get(timeout=max(0.0, deadline - time.monotonic())))
+                events.append(self.said.get(timeout=max(0.0, deadline - time.monotonic())))
             except queue.Empty:
                 raise AssertionError(f"waited in vain; the window said {events[-10:]}") from None
         return events

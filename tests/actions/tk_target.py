@@ -51,6 +51,7 @@ def main() -> None:
     for sequence in ("Button", "ButtonRelease", "Double-Button", "Triple-Button", "B1-Motion"):
         pad.bind(f"<{sequence}>", report(sequence), add=True)
     entry.bind("<KeyPress>", lambda event: say(kind="key", keysym=event.keysym, state=event.state), add=True)
+    entry.bind("<KeyRelease>", lambda event: say(kind="key_up", keysym=event.keysym, state=event.state), add=True)
     # Tk's own Ctrl+A moves to the start; the common meaning is wanted here.
     entry.bind("<Control-a>", lambda _: (entry.select_range(0, "end"), "break")[1])
     root.createfilehandler(sys.stdin, tk.READABLE, clear)

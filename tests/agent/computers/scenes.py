@@ -1,0 +1,167 @@
+"""What is acted on in the contract tests: a pad and a text field, on an X display or in a page, that tell in one vocabulary what they saw.
+
+Events are dictionaries: press and release (x, y, button), motion (x, y), wheel (dx, dy), key_down and key_up (key), text (text).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from Xlib import X
+from Xlib.display import Display
+
+from agent.computers.browser import BrowserComputer
+from agent.computers.virtual import VirtualDesktop
+from tests.actions.conftest import PATIENCE, Target
+
+Event = dict[str, Any]
+Rectangle = tuple[int, int, int, int]  # left, top, width, height
+WHEEL = {4: (0, 1), 5: (0, -1), 6: (-1, 0), 7: (1, 0)}
+KEYS = {"Shift_L": "shift", "Control_L": "ctrl"}
+
+
+class Scene(Protocol):
+    pad: Rectangle
+    field: tuple[int, int]
+
+    def events(self) -> Iterator[Event]:
+        """What happened since the last time, as it happens; ends after `PATIENCE`."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what happened, empty the field and give it the focus."""
+        ...
+
+    def change(self) -> None:
+        """Let a good part of the screen look different."""
+        ...
+
+
+def wait(scene: Scene, **wanted: object) -> Event:
+    """The next event that has all of these fields."""
+    heard = []
+    for event in scene.events():
+        heard.append(event)
+        if all(event.get(name) == value for name, value in wanted.items()):
+            return event
+    raise AssertionError(f"waited in vain for {wanted}; there were {heard[-10:]}")
+
+
+class XScene:
+    """A pad of raw X events beside a Tk program with a text field."""
+
+    pad = (920, 60, 340, 600)
+
+    def __init__(self, desktop: VirtualDesktop) -> None:
+        self._target = Target(desktop)
+        left, top = self._target.places["entry"]
+        self.field = (left + 60, top + 8)
+        self._display = Display(desktop.display)
+        root, mask = self._display.screen().root, X.ButtonPressMask | X.ButtonReleaseMask | X.PointerMotionMask
+        left, top, width, height = self.pad
+        self._window = root.create_window(
+            left, top, width, height, 0, X.CopyFromParent, override_redirect=True, background_pixel=0x336699, event_mask=mask
+        )
+        self._window.map()
+        self._display.sync()
+        self._colour = 0x336699
+
+    def events(self) -> Iterator[Event]:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            self._display.sync()
+            while self._display.pending_events():
+                yield from _told_by_x(self._display.next_event())
+            while not self._target.said.empty():
+                yield from _told_by_tk(self._target.said.get())
+            time.sleep(0.01)
+
+    def clear(self) -> None:
+        self._target.clear()
+        self._display.sync()
+        while self._display.pending_events():
+            self._display.next_event()
+
+    def change(self) -> None:
+        self._colour ^= 0xFFFFFF
+        self._window.change_attributes(background_pixel=self._colour)
+        self._window.clear_area()
+        self._display.sync()
+
+    def held(self) -> bool:
+        return any(self._display.query_keymap()) or bool(self._display.screen().root.query_pointer().mask & 0x1F00)
+
+    def close(self) -> None:
+        self._target.close()
+        self._display.close()
+
+
+def _told_by_x(event: Any) -> Iterator[Event]:
+    place = {"x": event.root_x, "y": event.root_y} if hasattr(event, "root_x") else {}
+    if event.type == X.ButtonPress and event.detail in WHEEL:
+        dx, dy = WHEEL[event.detail]
+        yield {"kind": "wheel", "dx": dx, "dy": dy, **place}
+    elif event.type in (X.ButtonPress, X.ButtonRelease) and event.detail not in WHEEL:
+        yield {"kind": "press" if event.type == X.ButtonPress else "release", "button": event.detail, **place}
+    elif event.type == X.MotionNotify:
+        yield {"kind": "motion", **place}
+
+
+def _told_by_tk(event: Event) -> Iterator[Event]:
+    if event["kind"] in ("key", "key_up"):
+        kind = "key_down" if event["kind"] == "key" else "key_up"
+        yield {"kind": kind, "key": KEYS.get(event["keysym"], event["keysym"]), "ctrl": bool(event["state"] & 4)}
+    elif event["kind"] == "text":
+        yield event
+
+
+PAGE = """data:text/html;charset=utf-8,<!doctype html><body style="margin:0;overflow:hidden">
+<div id="pad" style="position:absolute;left:920px;top:60px;width:340px;height:600px;background:%23369"></div>
+<input id="field" autofocus style="position:absolute;left:100px;top:80px;width:600px;height:24px">
+<script>
+const told = [], say = (kind, more) => told.push({kind, ...more});
+const at = event => ({x: Math.floor(event.clientX * devicePixelRatio), y: Math.floor(event.clientY * devicePixelRatio)});
+const names = {Shift: "shift", Control: "ctrl"}, key = event => ({key: names[event.key] || event.key, ctrl: event.ctrlKey});
+pad.onmousedown = event => { event.preventDefault(); say("press", {...at(event), button: event.button + 1}); };
+pad.onmouseup = event => say("release", {...at(event), button: event.button + 1});
+pad.onmousemove = event => say("motion", at(event));
+pad.onwheel = event => say("wheel", {dx: Math.round(event.deltaX / 120), dy: -Math.round(event.deltaY / 120)});
+pad.oncontextmenu = event => event.preventDefault();
+field.onkeydown = event => say("key_down", key(event));
+field.onkeyup = event => say("key_up", key(event));
+field.oninput = () => say("text", {text: field.value});
+const clear = () => { told.length = 0; field.value = ""; field.focus(); };
+const change = () => { pad.style.background = pad.style.background == "red" ? "green" : "red"; };
+</script>"""
+
+
+class PageScene:
+    """The same in a page."""
+
+    def __init__(self, computer: BrowserComputer) -> None:
+        self._session = computer.session
+        self._scale = computer.session.options.scale
+        self.pad = tuple(round(self._scale * side) for side in (920, 60, 340, 600))
+        self.field = (round(self._scale * 300), round(self._scale * 92))
+
+    def _tell(self, javascript: str) -> Any:
+        return self._session.call(self._session.page.evaluate(javascript))
+
+    def events(self) -> Iterator[Event]:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for event in self._tell("told.splice(0)"):
+                if event["kind"] == "wheel":  # all clicks in one event
+                    yield from [{"kind": "wheel", "dx": 0, "dy": 1 if event["dy"] > 0 else -1}] * abs(event["dy"])
+                    yield from [{"kind": "wheel", "dx": 1 if event["dx"] > 0 else -1, "dy": 0}] * abs(event["dx"])
+                else:
+                    yield event
+            time.sleep(0.01)
+
+    def clear(self) -> None:
+        self._tell("clear()")
+
+    def change(self) -> None:
+        self._tell("change()")
