@@ -61,7 +61,9 @@ class ImageRule:
         width, height = size
         if width < 1 or height < 1:
             raise ValueError(f"a picture of {width}x{height} is empty: both sides must be at least 1 pixel")
-        shrink = min(1.0, math.sqrt(self.max_pixels / (width * height)))
+        patch = self.factor // 2  # the limit counts whole patches, four of which make a token
+        patches, most = (width // patch) * (height // patch), self.max_pixels // patch**2
+        shrink = math.sqrt(most / patches) if patches > most else 1.0
         kept = Size(max(1, int(width * shrink)), max(1, int(height * shrink)))
         return kept, Size(*(self._multiple(math.ceil(side / self.factor)) for side in kept))
 
