@@ -29,14 +29,17 @@ ACTIONS: list[tuple[Action, ...]] = [
 ]
 # Answers in the form that the family's authors publish, for a screen of 1920x1080, and what they mean.
 CLICK_MIDDLE, CLICK_QUARTER = (Click(point=Point(0.5, 0.5)),), (Click(point=Point(0.25, 0.5)),)
-TOOL_CALL = 'Action: Click the button.\n<tool_call>\n{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [%s]}}\n</tool_call>'
+TOOL_CALL = (
+    "Action: Click the button.\n<tool_call>\n"
+    '{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [%s]}}\n</tool_call>'
+)
 XML_CALL = (
     "Action: Click the button.\n<tool_call>\n<function=computer_use>\n<parameter=action>\nleft_click\n</parameter>\n"
     "<parameter=coordinate>\n[500, 500]\n</parameter>\n</function>\n</tool_call>"
 )
 CODE = "%s## Action:\nClick the button.\n\n## Code:\n```python\npyautogui.click(x=%s, y=%s)\n```"
 EXAMPLES: dict[str, list[tuple[str, tuple[Action, ...]]]] = {
-    "deftly-tiny": [("Thought: press ok\nAction: click(point='<point>336 176</point>')", CLICK_MIDDLE)],
+    "deftly-tiny": [("Thought: press ok\nAction: click(point='<point>336 192</point>')", CLICK_MIDDLE)],
     "uitars-1.0": [("Thought: Click it.\nAction: click(start_box='<|box_start|>(500,500)<|box_end|>')", CLICK_MIDDLE)],
     "uitars-1.5": [
         ("Thought: Click it.\nAction: click(point='<point>966 546</point>')", CLICK_MIDDLE),
