@@ -180,8 +180,13 @@ def write_ending(action: Action, space: ModelSpace) -> dict[str, object]:
             return {"action": "terminate", "status": "failure", **_text(action.reason)}
         case CallUser():
             return {"action": "interact", **_text(action.question)}
+    return write_own(action, space)
+
+
+def write_own(action: Action, space: ModelSpace) -> dict[str, object]:
+    """The arguments of a call in our own words."""
     word, written = write_wire(action, space)
-    return {"action": word} | written
+    return {"action": word, **written}
 
 
 def _text(words: str | None) -> dict[str, object]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-_OPENING = re.compile(r"\s*[<◁](?:think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
+_OPENING = re.compile(r"\s*[<◁](think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
 _CLOSING = re.compile(r"(?:</|◁/)(?:think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
+_CALLS = re.compile(r"\s*(?:<(?:seed:)?tool_call>|<function|[{\[]|```)", re.IGNORECASE)
 _LABELLED = re.compile(r"\s*\**(?:Thought|Action)\**[ \t]*[:：]")
 TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "</s>", "<|end|>", "<seed:eos>", "<|user|>", "<|observation|>", "[EOS]")
 NEVER_CLOSED = "the thinking at its start is never closed: end it before the action"
@@ -14,13 +15,19 @@ NEVER_CLOSED = "the thinking at its start is never closed: end it before the act
 def split_thinking(text: str) -> tuple[str, str | None]:
     """The thinking that stands in tags before the rest; the rest is `None` when the tag is never closed."""
     opening = _OPENING.match(text)
-    if not opening and _LABELLED.match(text):
+    if not opening and (_LABELLED.match(text) or _CALLS.match(text)):
         return "", text
     start = opening.end() if opening else 0
-    closing = _CLOSING.search(text, start)
+    closing = _closing_of(opening[1], text, start) if opening else None
+    closing = closing or _CLOSING.search(text, start)
     if closing:  # chat templates may have written the opening tag, so that the text holds only the closing one
         return text[start : closing.start()].strip(), text[closing.end() :]
     return (text[start:].strip(), None) if opening else ("", text)
+
+
+def _closing_of(tag: str, text: str, at: int) -> re.Match[str] | None:
+    """The closing tag of the same name: thinking may speak of other tags."""
+    return re.compile(rf"(?:</|◁/){tag}[>▷]", re.IGNORECASE).search(text, at)
 
 
 def without_tails(text: str, *tails: str) -> str:

@@ -54,3 +54,6 @@ class Notation(NamedTuple):
     start: str
     end: str
     place: str
+    move: str = "hover"
+    key_down: str = "keydown"
+    key_up: str = "keyup"

@@ -34,6 +34,12 @@ _DIRECTION_WORDS = {step: word for word, step in DIRECTIONS.items()}
 
 def write_action(action: Action, space: ModelSpace, notation: Notation) -> str:
     """The call that `read_action` reads as `action`, in the words that UI-TARS itself uses where it has any."""
+    name, args = words_of(action, space, notation)
+    return write_call(name, **args)
+
+
+def words_of(action: Action, space: ModelSpace, notation: Notation) -> tuple[str, dict[str, str]]:
+    """The name and the arguments of that call."""
 
     def at(point: Point) -> str:
         x, y = space.numbers(point)
@@ -46,49 +52,49 @@ def write_action(action: Action, space: ModelSpace, notation: Notation) -> str:
         case Click():
             return _write_click(action, where(action.point))
         case Move():
-            return write_call("hover", **where(action.point))
+            return notation.move, where(action.point)
         case Drag():
             start, *via, end = (at(point) for point in action.path)
             between = {"via": "; ".join(via)} if via else {}
-            return write_call("drag", **{notation.start: start} | between | {notation.end: end} | _button(action.button))
+            return "drag", {notation.start: start} | between | {notation.end: end} | _button(action.button)
         case ButtonDown():
-            return write_call("mouse_down", **where(action.point), **_button(action.button))
+            return "mouse_down", where(action.point) | _button(action.button)
         case ButtonUp():
-            return write_call("mouse_up", **where(action.point), **_button(action.button))
+            return "mouse_up", where(action.point) | _button(action.button)
         case Scroll():
-            return write_call("scroll", **where(action.point), **_turns(action))
+            return "scroll", where(action.point) | _turns(action)
         case TypeText():
-            return write_call("type", content=action.text)
+            return "type", {"content": action.text}
         case Hotkey():
-            return write_call("hotkey", key=write_keys(action.keys))
+            return "hotkey", {"key": write_keys(action.keys)}
         case KeyDown():
-            return write_call("keydown", key=action.key)
+            return notation.key_down, {"key": action.key}
         case KeyUp():
-            return write_call("keyup", key=action.key)
+            return notation.key_up, {"key": action.key}
         case Wait():
-            return write_call("wait", **({} if action == Wait() else {"time": repr(action.seconds)}))
+            return "wait", {} if action == Wait() else {"time": repr(action.seconds)}
         case TakeScreenshot():
-            return write_call("screenshot")
+            return "screenshot", {}
         case LongPress():
             held = {} if action.seconds == PRESS_SECONDS else {"time": repr(action.seconds)}
-            return write_call("long_press", **where(action.point), **held)
+            return "long_press", where(action.point) | held
         case OpenApp():
-            return write_call("open_app", app_name=action.app_name)
+            return "open_app", {"app_name": action.app_name}
         case PressHome() | PressBack() | PressRecent():
-            return write_call(action.type)
+            return action.type, {}
         case Finished():
-            return write_call("finished", **_content(action.answer))
+            return "finished", _content(action.answer)
         case Failed():
-            return write_call("failed", **_content(action.reason))
+            return "failed", _content(action.reason)
         case CallUser():
-            return write_call("call_user", **_content(action.question))
+            return "call_user", _content(action.question)
 
 
-def _write_click(action: Click, place: dict[str, str]) -> str:
+def _write_click(action: Click, place: dict[str, str]) -> tuple[str, dict[str, str]]:
     word = _CLICK_WORDS.get((action.button, action.count))
     how = {} if word else _button(action.button) | {"count": str(action.count)}
     held = {"modifiers": " ".join(action.modifiers)} if action.modifiers else {}
-    return write_call(word or "click", **place | how | held)
+    return word or "click", place | how | held
 
 
 def _button(button: Button) -> dict[str, str]:

@@ -17,7 +17,7 @@ from actions.wire import action_from_json
 
 def is_wire(given: Fields) -> bool:
     """Whether only our own form can be meant: it has a field that no family uses."""
-    return given.word in ACTION_TYPES and given.has("point", "path", "dx", "dy", "count", "modifiers", "seconds", "app_name")
+    return given.word in ACTION_TYPES and given.has("point", "dx", "dy", "count", "modifiers", "seconds", "app_name")
 
 
 def read_wire(given: Fields) -> Action:
