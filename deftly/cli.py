@@ -13,6 +13,7 @@ from deftly.errors import EXIT_INTERRUPTED, EXIT_USAGE, UsageError, in_words, is
 
 COMMANDS = {
     "run": "work on a task: look at the screen, decide, act",
+    "serve": "serve a model over HTTP: OpenAI's API, and actions for a screenshot",
     "record": "record what a person does into an episode",
     "episodes": "list, show, export past episodes, or make their page",
     "computer": "offer a computer to agents on other machines",

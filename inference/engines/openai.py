@@ -52,6 +52,7 @@ class OpenAIEngine:
     """Asks the server at `base_url`; `model` is the first that the server lists when it is not given.
 
     The key is `api_key`, or DEFTLY_API_KEY, or OPENAI_API_KEY. `timeout` is how many seconds the server may be silent.
+    `uds` is the path of a Unix socket, where the server listens at one: then only the path of `base_url` counts.
     Lost connections, 429 and 5xx are tried `num_tries` times in all, with pauses that double from `first_pause` on.
 
     Raises:
@@ -68,6 +69,7 @@ class OpenAIEngine:
         timeout: float = 120.0,
         num_tries: int = 4,
         first_pause: float = 0.5,
+        uds: str | None = None,
     ) -> None:
         import httpx
 
@@ -82,6 +84,7 @@ class OpenAIEngine:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             verify=_tls(self._url),
+            transport=None if uds is None else httpx.HTTPTransport(uds=uds),
             trust_env=not _is_loopback(self._url),  # a proxy cannot reach this machine's own servers
         )
         try:

@@ -6,12 +6,11 @@ pictures → one pass over that part → a token at a time, spelled as it comes.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
@@ -19,15 +18,12 @@ from inference.engines.base import ChatRequest, EngineError, Reply
 from inference.models import MissingModel, bundled_model, find_model
 from inference.vlm.answer import Answer
 from inference.vlm.checkpoint import BadModel, load_checkpoint, with_limits
+from inference.vlm.machine import find_device, find_dtype, set_threads
 from inference.vlm.memory import ContextMemory
 from inference.vlm.network import Network
 from inference.vlm.prompt import Prompt, PromptReader
 
-if TYPE_CHECKING:
-    import torch
-
 NUM_PICTURES_KEPT = 16
-SMALL_MODEL = 100_000_000  # parameters
 
 
 class TransformersEngine:
@@ -56,9 +52,9 @@ class TransformersEngine:
             folder = find_model(bundled_model() if model is None else model)
         except MissingModel as error:
             raise BadModel(str(error)) from error
-        where = _find_device(device)
-        checkpoint = load_checkpoint(folder, device=where, dtype=_find_dtype(dtype, where), attn_implementation=attn_implementation)
-        _set_threads(checkpoint.num_parameters)
+        where = find_device(device)
+        checkpoint = load_checkpoint(folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation)
+        set_threads(checkpoint.num_parameters)
         pictures = with_limits(checkpoint.pictures, min_pixels, max_pixels)
         self.name = checkpoint.name
         self._tokenizer = checkpoint.tokenizer
@@ -125,49 +121,3 @@ class TransformersEngine:
                 "show fewer screenshots or steps (history.images, history.max_steps of the family), or smaller ones (image.max_pixels)"
             )
         return min(room, max_tokens)
-
-
-def _set_threads(num_parameters: int) -> None:
-    """DEFTLY_THREADS, else one for a small model and the physical cores for a large one.
-
-    The steps of a small model are too short to share out: on two busy cores, a second thread made them ten times slower.
-    """
-    import torch
-
-    asked = os.environ.get("DEFTLY_THREADS", "").strip()
-    if asked and not (asked.isdigit() and int(asked) > 0):
-        raise ValueError(f"DEFTLY_THREADS is {asked!r}: it must be a whole number, 1 or more")
-    torch.set_num_threads(int(asked) if asked else 1 if num_parameters < SMALL_MODEL else _num_cores())
-
-
-def _num_cores() -> int:
-    """Physical cores that this process may use: two threads that share one slow each other down in matrix products."""
-    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    siblings = [Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") for cpu in mine]
-    return len({path.read_text() for path in siblings if path.is_file()}) or len(mine)
-
-
-def _find_device(name: str) -> torch.device:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device is {name!r}: it must be auto, cpu or cuda") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {name!r}, and no GPU can be used here: use auto or cpu")
-    return device
-
-
-def _find_dtype(name: str, device: torch.device) -> torch.dtype | str:
-    """torch's number format called `name`; "auto" is the folder's own on a GPU, and float32 on a CPU."""
-    import torch
-
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    dtype = getattr(torch, name, None)
-    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
-        raise ValueError(f"dtype is {name!r}: it must be auto, float32, bfloat16 or float16")
-    return cast("torch.dtype", dtype)

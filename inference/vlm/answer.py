@@ -49,7 +49,15 @@ class Answer:
 
     def take(self, logits: torch.Tensor) -> str:
         """Pick the next token; returns the text that is certain by it, often none."""
-        token = self._sampler.pick(logits)
+        return self.accept(self._sampler.pick(logits))
+
+    @property
+    def takes_the_likeliest(self) -> bool:
+        """Whether the next token is simply the most likely one, so that a whole batch can be picked at once."""
+        return self._sampler.takes_the_likeliest
+
+    def accept(self, token: int) -> str:
+        """Go on with `token`, which was picked already."""
         self._tokens.append(token)
         if self._first_token_seconds is None:
             self._first_token_seconds = time.perf_counter() - self._started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,9 +37,7 @@ class ContextMemory:
         if kept is None:
             return Recalled(new_cache(), 0)
         known, cache = kept
-        length = min(_common_prefix(known, keys), len(keys) - 1)
-        while length > 0 and keys[length] < 0 and keys[length] == keys[length - 1]:
-            length -= 1  # a picture is read as a whole
+        length = shared_length(known, keys)
         if length == 0:
             return Recalled(new_cache(), 0)
         if length < len(known):
@@ -55,6 +54,14 @@ class ContextMemory:
         self._kept = None
 
 
+def shared_length(known: Ids, keys: Ids) -> int:
+    """How much of `keys` need not be read by who has read `known`: pictures whole or not at all, and never the last token."""
+    length = min(_common_prefix(known, keys), len(keys) - 1)
+    while length > 0 and keys[length] < 0 and keys[length] == keys[length - 1]:
+        length -= 1
+    return length
+
+
 def _common_prefix(a: Ids, b: Ids) -> int:
     """How many tokens `a` and `b` share at their beginning."""
     length = min(len(a), len(b))
@@ -68,16 +75,19 @@ class PictureMemory:
     def __init__(self, size: int) -> None:
         self._size = size
         self._seen: OrderedDict[str, Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def look(self, sha256: str, encode: Callable[[], Any]) -> Any:
         """The features of the picture with that hash; `encode` makes them when it is new."""
-        if sha256 in self._seen:
-            self._seen.move_to_end(sha256)
-            return self._seen[sha256]
-        features = encode()
-        self._seen[sha256] = features
-        while len(self._seen) > self._size:
-            self._seen.popitem(last=False)
+        with self._lock:
+            if sha256 in self._seen:
+                self._seen.move_to_end(sha256)
+                return self._seen[sha256]
+        features = encode()  # not under the lock: other threads may look at what is known meanwhile
+        with self._lock:
+            self._seen[sha256] = features
+            while len(self._seen) > self._size:
+                self._seen.popitem(last=False)
         return features
 
     def forget(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.vlm.cache_rows import CacheRows
 from inference.vlm.memory import PictureMemory, Recalled
 from inference.vlm.pictures import PictureReader
 from inference.vlm.prompt import Ids, Placed, Prompt
@@ -32,16 +33,41 @@ class Network:
 
         return DynamicCache(config=self._model.config.get_text_config())
 
-    def read(self, prompt: Prompt, recalled: Recalled) -> torch.Tensor:
-        """Read what of `prompt` is not in the cache yet; the logits `[V]` of the first token of the answer."""
+    def look(self, picture: Placed) -> Any:
+        """What the vision tower makes of `picture`; remembered, so that reading it later costs no looking."""
+        return self._features.look(picture.source.sha256, partial(self._encode, picture))
+
+    def read(self, prompt: Prompt, recalled: Recalled, end: int | None = None) -> torch.Tensor:
+        """Read what of `prompt` is not in the cache yet, up to `end`; the logits `[V]` of the token after it.
+
+        `end` must not lie within a picture.
+        """
         start = recalled.length
-        new = [picture for picture in prompt.pictures if picture.start >= start]
+        end = len(prompt.ids) if end is None else end
+        new = [picture for picture in prompt.pictures if start <= picture.start < end]
         features = {"image": self._look(new)} if new else {}
-        return self._forward(prompt.ids[start:], prompt.positions[:, start:], recalled.cache, mm_encoder_outputs=features)
+        return self._forward(prompt.ids[start:end], prompt.positions[:, start:end], recalled.cache, mm_encoder_outputs=features)
 
     def step(self, token: int, position: int, cache: DynamicCache) -> torch.Tensor:
         """Read `token`, the last of the answer so far; the logits `[V]` of the one after it."""
         return self._forward(np.array([token]), np.full((3, 1), position), cache)
+
+    def step_together(self, tokens: Sequence[int], positions: Sequence[int], rows: CacheRows) -> torch.Tensor:
+        """Read the last token of each of `B` answers at once; the logits `[B, V]` of those after them."""
+        import torch
+
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.tensor(tokens, device=self._device)[:, None],
+                position_ids=torch.tensor(positions, device=self._device)[None, :, None].expand(3, -1, 1),
+                attention_mask=rows.begin_step(),
+                past_key_values=rows,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        rows.end_step()
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits
 
     def forget(self) -> None:
         self._features.forget()
@@ -63,7 +89,7 @@ class Network:
 
     def _look(self, placed: Sequence[Placed]) -> SimpleNamespace:
         """Features of pictures in the form in which the model hands them from its eyes to its text."""
-        seen = [self._features.look(picture.source.sha256, partial(self._encode, picture)) for picture in placed]
+        seen = [self.look(picture) for picture in placed]
         together = SimpleNamespace(pooler_output=[features.pooler_output[0] for features in seen])
         if hasattr(seen[0], "deepstack_features"):  # Qwen3-VL: features of several depths, each a list of pictures
             depths = zip(*(features.deepstack_features for features in seen), strict=True)

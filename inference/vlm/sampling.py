@@ -27,6 +27,11 @@ class Sampler:
         else:
             self._dice.manual_seed(request.seed)
 
+    @property
+    def takes_the_likeliest(self) -> bool:
+        """Whether nothing but the logits of this moment decides, so that others may pick for it."""
+        return self._temperature == 0 and not self._penalty
+
     def pick(self, logits: torch.Tensor) -> int:
         """The next token, given the logits of all `V`."""
         logits = self._penalised(logits)

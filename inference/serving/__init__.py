@@ -1,0 +1,1 @@
+"""Many requests at once through one model in this process: continuous batching."""

@@ -1,0 +1,1 @@
+"""What is behind the server: the embedded engine, or a vLLM process. Both are asked in the same way."""
