@@ -46,9 +46,18 @@ def read_strict(cls: type[T], path: Path, *, find_base: Callable[[str], Path], o
     """
     data = _with_bases(path, find_base, own, ())
     try:
-        return cast(T, _build(cls, data, ""))
+        return build_strict(cls, data)
     except ValueError as error:
         raise FamilyError(f"{path}: {error}") from error
+
+
+def build_strict(cls: type[T], data: object) -> T:
+    """`data`, as YAML gives it, as a `cls`.
+
+    Raises:
+        ValueError: something in it does not fit; the message names its dotted path.
+    """
+    return cast(T, _build(cls, data, ""))
 
 
 def _with_bases(path: Path, find_base: Callable[[str], Path], own: frozenset[str], heirs: tuple[Path, ...]) -> object:
