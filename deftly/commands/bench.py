@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def bench_command(argv: list[str]) -> int:
     """Exit code 0 when everything could be measured, whatever came out."""
     options = _options(argv)
-    from evaluation.step_cost import QUICK, Plan, measure_step
+    from evaluation.step_bench import QUICK, Plan, measure_step
 
     cost = measure_step(QUICK if options.quick else Plan(), lambda what: print(f"  {what}", file=sys.stderr))
     if options.json:
