@@ -186,6 +186,9 @@ episode = Episode.create(sys.argv[1], "killed")
 rng = np.random.default_rng(0)
 for index in range(100_000):
     seen = Screenshot.from_rgb(rng.integers(0, 256, (200, 300, 3), np.uint8))
+    if index % 3:  # a picture that is begun ahead, as a run does, and now and then one that is not needed after all
+        episode.expect(Screenshot.from_rgb(seen.rgb[::-1]))
+        episode.expect(seen)
     episode.append(Step(index=index, seen=seen, prediction=Prediction(thought="t" * 5000, actions=(Click(point=Point(0.5, 0.5)),))))
     print(index, flush=True)
 """
@@ -207,6 +210,30 @@ def test_kill_9_loses_at_most_the_step_in_flight(tmp_path: Path, attempt: int) -
     assert [step.index for step in episode.steps] == list(range(len(episode.steps)))
     assert all(step.seen.rgb.shape == (200, 300, 3) for step in episode.steps)
     assert episode.ended is None
+
+
+def test_a_picture_that_was_begun_ahead_is_the_one_of_the_step(episode: Episode, make_step: MakeStep) -> None:
+    for index in range(3):
+        step = make_step(index)
+        episode.expect(step.seen)
+        episode.ensure_expected()
+        assert (episode.path / f"screens/{index:04d}.png").read_bytes() == step.seen.png, "it is there before the step is"
+        episode.append(step)
+    episode.expect(make_step(0).seen)  # a screen that is known
+    episode.append(make_step(3, colour=0))
+    again = Episode.open(episode.path)
+    assert [step.seen.rgb.tolist() for step in again.steps] == [make_step(colour).seen.rgb.tolist() for colour in (0, 1, 2, 0)]
+    assert len(list((episode.path / "screens").iterdir())) == 3
+
+
+def test_a_picture_that_no_step_needed_is_taken_away(episode: Episode, make_step: MakeStep) -> None:
+    episode.expect(make_step(7).seen)
+    episode.expect(make_step(8).seen)
+    episode.append(make_step(0))  # not the one that was expected
+    episode.expect(make_step(9).seen)
+    episode.end("done", 0, "")
+    assert [file.name for file in (episode.path / "screens").iterdir()] == ["0000.png"]
+    assert Episode.open(episode.path).steps[0].seen.rgb.tolist() == make_step(0).seen.rgb.tolist()
 
 
 @pytest.fixture
@@ -240,6 +267,27 @@ def test_a_full_disk_is_said_and_leaves_a_readable_episode_that_knows_how_it_end
         assert not list(again.path.glob("**/.*"))
     finally:
         subprocess.run(["umount", str(small_disk)], check=True)
+
+
+def test_a_full_disk_is_said_before_anything_is_done_about_a_screen(small_disk: Path, make_step: MakeStep) -> None:
+    try:
+        episode = Episode.create(small_disk, "fill the disk")
+        episode.append(make_step(0))
+        (small_disk / "filler").write_bytes(b"\0" * (small_disk_free(small_disk) - 8192))
+        episode.expect(noise(1))
+        with pytest.raises(RecordingFailed, match="No space left on device"):
+            episode.ensure_expected()
+        with pytest.raises(RecordingFailed):
+            episode.append(replace(make_step(1), seen=noise(1)))
+        episode.end("recording_failed", 1, "full")
+        assert len(Episode.open(episode.path).steps) == 1
+    finally:
+        subprocess.run(["umount", str(small_disk)], check=True)
+
+
+def small_disk_free(place: Path) -> int:
+    disk = os.statvfs(place)
+    return disk.f_bavail * disk.f_frsize
 
 
 def test_a_line_that_does_not_fit_is_taken_back(tmp_path: Path, make_step: MakeStep) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actions.geometry import Size
 from agent.change import Rect
-from agent.habits import Flicker, Habits, Restless, is_caret
+from agent.habits import LOOKS, Flicker, Habits, Restless, is_caret
 
 SIZE = Size(1280, 720)
 SPINNER = Rect(100, 100, 124, 124)
@@ -36,7 +36,7 @@ def test_a_caret_is_known_by_its_shape() -> None:
 
 def test_a_film_that_plays_all_the_time_is_no_news_but_a_window_over_it_is() -> None:
     restless = Restless(SIZE)
-    for frame in range(10):
+    for frame in range(LOOKS):
         restless.learn([Rect(320 + 10 * (frame % 3), 160, 640, 400 - 10 * (frame % 2))])
     assert restless.news([FILM]) == ()
     over = Rect(500, 300, 900, 600)
@@ -45,9 +45,17 @@ def test_a_film_that_plays_all_the_time_is_no_news_but_a_window_over_it_is() -> 
 
 def test_a_page_that_changed_now_and_then_is_news() -> None:
     restless = Restless(SIZE)
-    for look in range(12):
+    for look in range(2 * LOOKS):
         restless.learn([FILM] if look % 4 == 0 else [])
     assert restless.news([FILM]) == (FILM,)
+
+
+def test_a_clock_is_told_from_what_changed_once() -> None:
+    habits = Habits(SIZE)
+    clock, once = Rect(1200, 5, 1230, 20), Rect(50, 50, 70, 70)
+    for changes in ((clock, once), (), (clock,), (FILM,), (FILM,)):
+        habits.learn(changes)
+    assert habits.restless_places() == (clock,), "a film is too large to be looked through"
 
 
 def test_two_looks_are_too_few_to_call_anything_a_habit() -> None:

@@ -84,6 +84,22 @@ def test_a_spinner_beside_a_window_that_has_come_is_not_waited_for() -> None:
     assert World(loads).settle() == near(0.1 + PROFILE.quiet)
 
 
+def test_finishing_touches_to_what_has_come_are_not_waited_for() -> None:
+    title = Rect(300, 10, 350, 60)  # 0.12 % of the screen, as a tab's title fades in
+    fades = at((0.05, WINDOW), *((0.05 + turn / 50, title.grown(turn % 2)) for turn in range(1, 15)))
+    assert World(fades).settle() == near(0.05 + PROFILE.quiet)
+    part = Rect(300, 300, 400, 400)
+    assert World(at((0.05, WINDOW), (0.1, part))).settle() == near(0.1 + PROFILE.quiet), "half a per cent more is not a touch"
+
+
+def test_the_last_look_comes_when_it_is_due_and_not_a_poll_later() -> None:
+    slept: list[float] = []
+    settling = Settling(PROFILE, SIZE, 0.0)
+    took = wait_until_settled(settling, tuple, lambda: sum(slept), slept.append)
+    assert took == pytest.approx(PROFILE.react, abs=1e-6)
+    assert max(slept) <= POLL_SECONDS
+
+
 def test_a_blinking_caret_changes_nothing() -> None:
     blinks = at(*((seconds / 10, CARET) for seconds in range(0, 20, 3)))
     assert World(blinks).settle() == near(PROFILE.react)

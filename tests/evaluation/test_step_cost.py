@@ -25,6 +25,10 @@ def test_the_quick_bench_measures_every_stage_and_judges_every_wait(capsys: pyte
     assert told["screen"] == "1920x1080"
     assert set(told["stages_seconds"]) == {"grab", "encode", "parse", "check", "act", "record"}
     assert {wait["event"] for wait in told["waits"]} >= {"click without effect", "click: window after 600 ms", "type 3 letters"}
+    assert 0 < told["background_seconds"] < 10
+    late = next(wait for wait in told["waits"] if wait["event"] == "click: window after 600 ms")
+    assert late["again"] is None or late["again"] > 0.6, "a second look comes after the window has"
+    assert told["settle_again_seconds"] >= told["settle_seconds"]
     assert {wait["verdict"] for wait in told["waits"]} <= {"complete", "caught", "missed"}
     assert all(0 < wait["seconds"] < 10 for wait in told["waits"])
     assert told["step_seconds"] == pytest.approx(told["fixed_seconds"] + told["settle_seconds"])

@@ -12,7 +12,7 @@ from actions.geometry import Geometry, Point, Size
 from actions.space import Click, Drag, Hotkey, Scroll, TypeText
 from agent.capture import Capture
 from agent.change import Rect, changed_rects
-from agent.watch import NEAR_PX, Watcher, targets, why_stale
+from agent.watch import FIRST_LOOK_SECONDS, NEAR_PX, Watcher, targets, why_stale
 
 GEOMETRY = Geometry(left=0, top=0, width=1000, height=1000)
 SMALL = Rect(500, 500, 540, 520)
@@ -59,6 +59,7 @@ def test_what_blinks_while_nobody_acts_is_learnt_and_forgotten_at_the_next_watch
         return bool(changes) and not watcher.news(changes)
 
     until(learnt, "learning a blinking square")
+    assert any(place.contains(Rect(302, 302, 322, 322)) for place in watcher.restless())
     watcher.watch(capture.grab_raw())
     assert watcher.news([Rect(300, 300, 324, 324)]) == (Rect(300, 300, 324, 324),)
     watcher.close()
@@ -103,12 +104,13 @@ def test_a_film_gives_no_alert(bare_desktop, shower) -> None:
     alerts: list[bool] = []
     watcher.alert(lambda: alerts.append(True))
     ends = time.monotonic() + 2.0
-    number = 0
+    number, longest, last = 0, 0.0, time.monotonic()
     while time.monotonic() < ends:  # a frame each 10 ms: every look sees another one
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
         shower.move(frames[number % 7], 100, 100)
         shower.move(frames[(number - 1) % 7], 900, 900)
         number += 1
         time.sleep(0.01)
-    assert alerts == []
+    assert alerts == [] or longest > FIRST_LOOK_SECONDS / 2, "on a busy machine the film itself may stand still"
     watcher.close()
     capture.close()
