@@ -12,8 +12,8 @@ from functools import lru_cache
 from actions.dialects import Dialect, get_dialect
 from actions.geometry import Frame
 from actions.space import Prediction
-from agent.capture import Screenshot
 from agent.conversation import told_by_responses
+from agent.screenshot import Screenshot
 from agent.step import Step
 from agent.templates import filled, thought_of
 from agent.tokens import image_rule

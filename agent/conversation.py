@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.capture import Screenshot
 from agent.history import Cost, Shown, blocks, window
+from agent.screenshot import Screenshot
 from agent.step import Step
 from agent.templates import Content, filled, shown_screen, thought_of
 from agent.tokens import screen_tokens, text_tokens

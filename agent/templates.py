@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actions.geometry import Size
-from agent.capture import Screenshot
+from agent.screenshot import Screenshot
 from agent.step import Step
 from agent.tokens import seen_size
 from inference.engines.base import ImageSource

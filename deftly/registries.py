@@ -12,6 +12,7 @@ REGISTRIES = {
     "dialects": "actions.dialects:DIALECTS",
     "families": "inference.families:FAMILIES",
     "engines": "inference.engines:ENGINES",
+    "computers": "agent.computers.opening:COMPUTERS",
 }
 
 

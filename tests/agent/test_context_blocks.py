@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.space import Prediction, TypeText
-from agent.capture import Screenshot
 from agent.context import build_messages, told_steps
 from agent.history import Cost, blocks
+from agent.screenshot import Screenshot
 from agent.step import Step
 from agent.tokens import screen_tokens, text_tokens
 from inference.engines.base import Message
