@@ -25,7 +25,7 @@ def evaluate_recorded(options: argparse.Namespace) -> int:
     if options.predictions is None:
         raise UsageError("answers to score are missing: give --predictions FILE")
     answers = read_predictions(options.predictions)
-    result = score_answers(load_dataset(options.what), answers, dialect=options.dialect, metric=options.metric)
+    result = score_answers(load_dataset(options.what, options.variant), answers, dialect=options.dialect, metric=options.metric)
     told = result_as_json(result)
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)

@@ -22,15 +22,20 @@ PNG = b"\x89PNG\r\n\x1a\n"
 class Picture:
     """One screenshot; `where` names it in errors. A missing file only counts when it is asked for: scoring texts seldom needs pixels."""
 
-    def __init__(self, load: Callable[[], bytes], where: str, size: Size | None = None) -> None:
+    def __init__(self, load: Callable[[], bytes], where: str, size: Size | None = None, path: Path | None = None) -> None:
         self.where = where
         self._load = load
+        self._path = path
         if size is not None:
             self.__dict__["size"] = size
 
     @classmethod
     def from_file(cls, path: Path, size: Size | None = None) -> Picture:
-        return cls(path.read_bytes, str(path), size)
+        return cls(path.read_bytes, str(path), size, path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str, size: Size | None = None) -> Picture:
+        return cls(lambda: data, where, size)
 
     @cached_property
     def size(self) -> Size:
@@ -42,10 +47,10 @@ class Picture:
         from PIL import Image
 
         try:
-            with Image.open(io.BytesIO(self.read())) as image:
+            with Image.open(self._path or io.BytesIO(self.read())) as image:
                 return Size(*image.size)
         except OSError as error:
-            raise DatasetError(f"{self.where} is no picture that can be read: {error}") from error
+            raise DatasetError(f"the picture {self.where} cannot be read: {error.strerror or error}") from error
 
     def read(self) -> bytes:
         """The file as it is, PNG or JPEG.

@@ -52,7 +52,7 @@ def result_as_json(result: Result) -> dict[str, Any]:
     """What `deftly eval --predictions --json` prints."""
     data = result.dataset
     return {
-        "dataset": {"name": data.name, "path": str(data.path), "sha256": data.digest},
+        "dataset": {"name": data.name, "variant": data.variant, "path": str(data.path), "sha256": data.digest},
         "metric": {"name": result.metric.name, "source": result.metric.source},
         "dialect": result.dialect,
         "steps": steps_as_json(result),

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "--predictions", type=Path, metavar="FILE", help='score stored answers, JSON lines of {"episode", "step", "text"}'
     )
     recorded.add_argument("--dialect", metavar="NAME", help="how the answers are written (default: the data set's own format)")
+    recorded.add_argument("--variant", metavar="NAME", help="which of the data set's splits or instructions (docs/evaluation.md)")
     recorded.add_argument("--metric", metavar="NAME", help="default: the data set's own")
     live = parser.add_argument_group("live tasks")
     live.add_argument("--tasks", nargs="+", metavar="TASK", help="default: the tasks that the model's card lists")

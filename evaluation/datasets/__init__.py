@@ -26,8 +26,10 @@ LOADERS = (
 )
 
 
-def load_dataset(where: str | Path) -> Dataset:
+def load_dataset(where: str | Path, variant: str | None = None) -> Dataset:
     """The data set at `where`: a folder or file, or its name on the Hugging Face hub (`owner/name`, `owner/name@revision`).
+
+    `variant` chooses among what some data sets offer (`refined` instructions, a split); `None` is their default.
 
     Raises:
         DatasetError: there is none that can be told or read.
@@ -38,12 +40,13 @@ def load_dataset(where: str | Path) -> Dataset:
             raise DatasetError(f"there is no data set at {str(where)!r}: give a folder, a file, or a name on the hub such as owner/name")
         path = fetch(str(where))
     loader = find_loader(path)
-    steps = loader.load(path)
+    steps = loader.load(path, **_variant(loader, variant))
     if not steps:
         raise DatasetError(f"{path} has the layout of {loader.NAME}, but no step in it")
     _check_unique(path, loader, [(step.episode, step.step) for step in steps])
     return Dataset(
         name=loader.NAME,
+        variant=variant or next(iter(getattr(loader, "VARIANTS", [""])), ""),
         path=path,
         steps=steps,
         metric=loader.METRIC,
@@ -63,6 +66,16 @@ def find_loader(path: Path) -> Loader:
         if loader.recognises(path):
             return loader
     raise DatasetError(f"{path} has no layout that is known: those of {', '.join(LOADERS)} are (docs/evaluation.md shows each)")
+
+
+def _variant(loader: Loader, variant: str | None) -> dict[str, str]:
+    known = getattr(loader, "VARIANTS", {})
+    if variant is None:
+        return {}
+    if variant not in known:
+        offered = f"there are {', '.join(known)}" if known else "it has none"
+        raise DatasetError(f"{loader.NAME} has no variant {variant!r}: {offered}")
+    return {"variant": variant}
 
 
 def _dialect(loader: Loader, path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,8 +23,7 @@ class Dataset:
     metric: str
     dialect: str = "native"
     digest: str = ""
-    notes: tuple[str, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
 
 
 class Loader(Protocol):
@@ -37,8 +36,8 @@ class Loader(Protocol):
         """Whether `root` is laid out so, told by its content. Cheap: a few files at most are opened."""
         ...
 
-    def load(self, root: Path) -> tuple[EvalStep, ...]:
-        """Every step.
+    def load(self, root: Path, **variant: str) -> tuple[EvalStep, ...]:
+        """Every step. Modules with `VARIANTS`, the default first, take one of them as `variant`.
 
         Raises:
             DatasetError: a file or a step is wrong.

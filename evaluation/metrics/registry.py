@@ -10,12 +10,12 @@ from evaluation.metrics.base import Metric
 METRICS = {
     "agentnetbench": "agentnetbench:AgentNetBench",
     "agentnetbench-revised": "agentnetbench:revised",
-    "screenspot": "grounding:ScreenSpot",
-    "screenspot-pro": "grounding:ScreenSpotPro",
-    "osworld-g": "grounding:OSWorldG",
+    "screenspot": "grounding:screenspot",
+    "screenspot-pro": "grounding:screenspot_pro",
+    "osworld-g": "grounding:osworld_g",
     "mind2web": "mind2web:Mind2Web",
     "androidcontrol": "androidcontrol:AndroidControl",
-    "androidcontrol-osatlas": "androidcontrol:OSAtlas",
+    "androidcontrol-osatlas": "androidcontrol:osatlas",
     "odyssey": "odyssey:Odyssey",
 }
 

@@ -7,6 +7,7 @@ A text whose likeness s = 1 - edits / longer length is below 0.8 gets s / 0.8.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
@@ -323,8 +324,8 @@ def as_episode(cases: list[Case], task_id: str = "s_cases") -> Json:
             "action": "",
             "milestone": number % 7 == 0,
             "inner_monologue": {"low_level_instruction": case.name},
-            "ground_truth_actions": case.options[0],
-            "alternative_options": case.options[1:],
+            "ground_truth_actions": deepcopy(case.options[0]),
+            "alternative_options": deepcopy(case.options[1:]),
         }
         for number, case in enumerate(cases)
     ]
