@@ -56,6 +56,7 @@ DIALECTS: Registry[Callable[..., Dialect]] = Registry(
         "gui-owl": "actions.dialects.gui_owl:GuiOwl",
         "gui-owl-mobile": "actions.dialects.gui_owl:GuiOwlMobile",
         "ui-venus": "actions.dialects.ui_venus:UiVenus",
+        "ui-venus-computer": "actions.dialects.ui_venus_computer:UiVenusComputer",
         "deftly-tiny": "actions.dialects.deftly_tiny:DeftlyTiny",
     },
     aliases={alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()},
