@@ -13,6 +13,8 @@ REGISTRIES = {
     "families": "inference.families:FAMILIES",
     "engines": "inference.engines:ENGINES",
     "computers": "agent.computers.opening:COMPUTERS",
+    "datasets": "evaluation.datasets:DATASETS",
+    "metrics": "evaluation.metrics.registry:METRICS",
 }
 
 

@@ -56,8 +56,8 @@ def key_of(name: str) -> str:
 
 
 def own_entry(kind: str, name: str, target: str) -> Entry[Any]:
-    """One of Deftly's own things; `target` is `module:attribute`."""
-    return Entry(kind=kind, name=name, target=target, origin=OURS, loader=lambda: _attribute(target))
+    """One of Deftly's own things; `target` is `module:attribute`, or a module."""
+    return Entry(kind=kind, name=name, target=target, origin=OURS, loader=lambda: _thing(target))
 
 
 def installed_entries(kind: str, group: str) -> list[Entry[Any]]:
@@ -72,6 +72,6 @@ def _installed_entry(kind: str, point: EntryPoint) -> Entry[Any]:
     return Entry(kind=kind, name=point.name, target=point.value, origin=whose, loader=point.load)
 
 
-def _attribute(target: str) -> Any:
+def _thing(target: str) -> Any:
     module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(module), attribute) if attribute else import_module(module)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 from evaluation.datasets.base import Dataset, Loader, digest_of
 from evaluation.datasets.hub import fetch, is_hub_name
 from evaluation.errors import DatasetError
+from plugins.entry import OURS
+from plugins.errors import BrokenPlugin
+from plugins.registry import Registry
 
-__all__ = ["LOADERS", "Dataset", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "load_dataset"]
 
-# In the order in which they are asked whether a folder is theirs.
-LOADERS = (
-    "episodes",
-    "agentnetbench",
-    "agentnet",
-    "odyssey",
-    "androidcontrol",
-    "osworld_g",
-    "screenspot_pro",
-    "screenspot",
-    "mind2web",
+# In the order in which they are asked whether a folder is theirs; those of the entry-point group `deftly.datasets` come after ours.
+DATASETS: Registry[Loader] = Registry(
+    "data set",
+    group="deftly.datasets",
+    ours={
+        "episodes": "evaluation.datasets.episodes",
+        "agentnetbench": "evaluation.datasets.agentnetbench",
+        "agentnet": "evaluation.datasets.agentnet",
+        "odyssey": "evaluation.datasets.odyssey",
+        "androidcontrol": "evaluation.datasets.androidcontrol",
+        "osworld-g": "evaluation.datasets.osworld_g",
+        "screenspot-pro": "evaluation.datasets.screenspot_pro",
+        "screenspot": "evaluation.datasets.screenspot",
+        "mind2web": "evaluation.datasets.mind2web",
+    },
 )
 
 
@@ -61,11 +66,16 @@ def find_loader(path: Path) -> Loader:
     Raises:
         DatasetError: nobody's.
     """
-    for name in LOADERS:
-        loader = cast(Loader, import_module(f"evaluation.datasets.{name}"))
+    for entry in DATASETS.entries():
+        try:
+            loader = entry.load()
+        except BrokenPlugin:
+            if entry.origin == OURS:
+                raise
+            continue  # `deftly plugins` says what is wrong with it; it must not hide the others
         if loader.recognises(path):
             return loader
-    raise DatasetError(f"{path} has no layout that is known: those of {', '.join(LOADERS)} are (docs/evaluation.md shows each)")
+    raise DatasetError(f"{path} has no layout that is known: those of {', '.join(DATASETS.names())} are (docs/evaluation.md shows each)")
 
 
 def _variant(loader: Loader, variant: str | None) -> dict[str, str]:

@@ -1,27 +1,34 @@
-"""The metrics by name."""
+"""The metrics by name: ours, and those of the entry-point group `deftly.metrics`."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
+from collections.abc import Callable
 
 from evaluation.metrics.base import Metric
-
-METRICS = {
-    "agentnetbench": "agentnetbench:AgentNetBench",
-    "agentnetbench-revised": "agentnetbench:revised",
-    "screenspot": "grounding:screenspot",
-    "screenspot-pro": "grounding:screenspot_pro",
-    "osworld-g": "grounding:osworld_g",
-    "mind2web": "mind2web:Mind2Web",
-    "androidcontrol": "androidcontrol:AndroidControl",
-    "androidcontrol-osatlas": "androidcontrol:osatlas",
-    "odyssey": "odyssey:Odyssey",
-}
+from plugins.errors import UnknownName
+from plugins.registry import Registry
 
 
-class UnknownMetric(ValueError):
-    """No metric has that name."""
+class UnknownMetric(UnknownName):
+    """No metric has that name; the message tells the nearest, and all that there are."""
+
+
+METRICS: Registry[Callable[[], Metric]] = Registry(
+    "metric",
+    group="deftly.metrics",
+    ours={
+        "agentnetbench": "evaluation.metrics.agentnetbench:AgentNetBench",
+        "agentnetbench-revised": "evaluation.metrics.agentnetbench:revised",
+        "screenspot": "evaluation.metrics.grounding:screenspot",
+        "screenspot-pro": "evaluation.metrics.grounding:screenspot_pro",
+        "osworld-g": "evaluation.metrics.grounding:osworld_g",
+        "mind2web": "evaluation.metrics.mind2web:Mind2Web",
+        "androidcontrol": "evaluation.metrics.androidcontrol:AndroidControl",
+        "androidcontrol-osatlas": "evaluation.metrics.androidcontrol:osatlas",
+        "odyssey": "evaluation.metrics.odyssey:Odyssey",
+    },
+    unknown=UnknownMetric,
+)
 
 
 def get_metric(name: str) -> Metric:
@@ -29,8 +36,6 @@ def get_metric(name: str) -> Metric:
 
     Raises:
         UnknownMetric: there is none.
+        PluginError: an installed package's metric of that name is broken, or there are two.
     """
-    if name not in METRICS:
-        raise UnknownMetric(f"no metric is called {name!r}: there are {', '.join(METRICS)}")
-    module, _, attribute = METRICS[name].partition(":")
-    return cast(Metric, getattr(import_module(f"evaluation.metrics.{module}"), attribute)())
+    return METRICS.get(name)()
