@@ -132,7 +132,7 @@ def test_a_missing_picture_is_named_where_a_dialect_needs_its_size(data: Path) -
     ("argv", "message"),
     [
         (["--dialect", "klingon"], "klingon"),
-        (["--metric", "bleu"], "no metric is called 'bleu': there are agentnetbench"),
+        (["--metric", "bleu"], "no metric is called 'bleu': known are agentnetbench"),
     ],
 )
 def test_unknown_names_are_one_clear_line(data: Path, argv: list[str], message: str) -> None:
