@@ -109,10 +109,18 @@ class Settling:
         self._note(now, rects)
         if now - self.started >= self.profile.limit:
             return True
-        looks = self._looks - (self._moved[1] if self._moved else 0)
-        return now >= self.due(now) and looks >= LOOKS
+        return now >= self._due(now) and self._quiet_looks() >= LOOKS
 
-    def due(self, now: float) -> float:
+    def pause(self, now: float) -> float:
+        """How many seconds to let pass before the next look, of which the last comes just when the wait is over."""
+        if self._quiet_looks() < LOOKS - 1:
+            return POLL_SECONDS
+        return min(POLL_SECONDS, max(0.0, self._due(now) - now))
+
+    def _quiet_looks(self) -> int:
+        return self._looks - (self._moved[1] if self._moved else 0)
+
+    def _due(self, now: float) -> float:
         """When it will have settled if nothing more changes after `now`."""
         if self._moved:
             return self._moved[0] + self.profile.quiet
@@ -143,6 +151,4 @@ def wait_until_settled(
     while True:
         if settling.observe(clock(), look()):
             return clock() - settling.started
-        now = clock()
-        left = settling.due(now) - now
-        sleep(left if 0 < left < POLL_SECONDS else POLL_SECONDS)
+        sleep(settling.pause(clock()))

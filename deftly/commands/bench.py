@@ -42,7 +42,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
 def _print(cost: StepCost) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     for table in (_stages(cost), _waits(cost), _peers(cost)):
         console.print(table)
     for target, reached in cost.targets.items():
