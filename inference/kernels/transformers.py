@@ -47,8 +47,8 @@ def register() -> None:
 def set_attention(model: Any, name: str = NAME) -> None:
     """Let all of a loaded `model`, its vision tower too, compute attention by `name`.
 
-    The name goes into the configurations, not through `from_pretrained` or `set_attn_implementation`: these look for an installed flash-attn package,
-    because of the word in the name. It has to be there: a vision tower hands over all of its windows in one call only to an
+    The name goes into the configurations, not through `from_pretrained` or `set_attn_implementation`: because of the word in the name,
+    these look for an installed flash-attn package. It has to be there: a vision tower hands over all of its windows in one call only to an
     implementation whose name contains "flash".
     """
     register()

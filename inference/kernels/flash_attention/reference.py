@@ -77,7 +77,7 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, settings: Settings) -> tu
     group = q.shape[1] // k.shape[1]
     k, v = (tensor.repeat_interleave(group, dim=1) for tensor in (k, v))
     scores, _ = segment_scores(q, k, settings)
-    lse = torch.logsumexp(scores, dim=-1) if k.shape[0] else scores.new_full(scores.shape[:2], -torch.inf)
+    lse = torch.logsumexp(scores, dim=-1)
     return torch.matmul(_weights(scores, lse).to(q.dtype), v.transpose(0, 1)).transpose(0, 1), lse
 
 
