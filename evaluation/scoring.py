@@ -13,9 +13,11 @@ from evaluation.metrics.base import Metric, Scored
 from evaluation.metrics.registry import get_metric
 from evaluation.predictions import Answer, Key
 from evaluation.steps import Act, EvalStep
+from evaluation.vocabularies.agentnet import AGENTNET
 from evaluation.vocabularies.base import Vocabulary
 
 NATIVE = "native"
+CODE_DIALECTS = ("opencua", "kimi-vl")
 MISSING = "missing: no prediction for this step"
 
 Reader = Callable[[str, EvalStep], tuple[Act, ...]]
@@ -63,17 +65,28 @@ def make_reader(dialect: str, vocabulary: Vocabulary) -> Reader:
     Raises:
         UnknownDialect: there is no such dialect.
     """
-    if dialect == NATIVE:
-        return vocabulary.read
-    speaker = get_dialect(dialect)
-    return lambda text, step: _read_by_dialect(speaker, vocabulary, text, step)
+    return vocabulary.read if dialect == NATIVE else reader_of(get_dialect(dialect), vocabulary)
 
 
-def _read_by_dialect(dialect: Dialect, vocabulary: Vocabulary, text: str, step: EvalStep) -> tuple[Act, ...]:
-    said = dialect.parse(text, Frame(screen=step.screen))
-    if said.error is not None:
-        raise Unreadable(said.error)
-    return vocabulary.from_actions(said.actions)
+def reader_of(dialect: Dialect, vocabulary: Vocabulary) -> Reader:
+    """Reads what is written in `dialect`.
+
+    AgentNet's own language is that of some dialects, too. There the scorer's own reading decides, wherever it has fractions to go by: it
+    has rules that the dialect, which is there to perform the actions, must not have (`press` with several keys is a hotkey).
+    """
+
+    def read(text: str, step: EvalStep) -> tuple[Act, ...]:
+        said = dialect.parse(text, Frame(screen=step.screen))
+        if said.error is not None:
+            raise Unreadable(said.error)
+        return vocabulary.from_actions(said.actions)
+
+    def read_code(text: str, step: EvalStep) -> tuple[Act, ...]:
+        acts = vocabulary.read(text, step)
+        pixels = any(max(act.place) > 1 for act in acts if act.place is not None)
+        return read(text, step) if pixels else acts
+
+    return read_code if vocabulary.name == AGENTNET.name and dialect.name in CODE_DIALECTS else read
 
 
 def _scored(steps: Sequence[EvalStep], answers: Mapping[Key, Answer], metric: Metric, reader: Reader) -> Iterator[Scored]:

@@ -18,6 +18,7 @@ from evaluation.predictions import Answer
 from evaluation.scoring import score_answers
 from evaluation.steps import EvalStep, Wanted
 from tests.evaluation.agentnetbench_cases import CASES, Case, as_episode
+from tests.evaluation.published import picture
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded" / "agentnetbench"
 
@@ -33,13 +34,16 @@ def write_lines(file: Path, lines: list[dict[str, Any]]) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
-    """Every listed case, scored in one run of the command, by step number."""
+@pytest.fixture(scope="module", params=["native", "opencua"])
+def scored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
+    """Every listed case in one run of the command, by step number; OpenCUA's dialect is AgentNet's language, and changes nothing."""
     root = tmp_path_factory.mktemp("agentnetbench")
+    (root / "images").mkdir()
+    for number in range(len(CASES)):
+        (root / "images" / f"s_cases_{2 * number}.png").write_bytes(picture(1400, 840))
     (root / "s_cases.json").write_text(json.dumps(as_episode(CASES)))
     answers = [{"episode": "s_cases", "step": 2 * number, "text": case.text} for number, case in enumerate(CASES)]
-    done = deftly_eval(root, "--predictions", write_lines(root / "answers.jsonl", answers), "--json")
+    done = deftly_eval(root, "--predictions", write_lines(root / "answers.jsonl", answers), "--dialect", request.param, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     steps = json.loads(done.stdout)["steps"]
     assert [step["step"] for step in steps] == [2 * number for number in range(len(CASES))]
