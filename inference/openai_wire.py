@@ -29,11 +29,12 @@ class Event:
     code: int | None = None
 
 
-def chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
-    """The JSON of a `request` for a streamed answer."""
+def chat_body(request: ChatRequest, model: str, *, image_ids: bool = False) -> dict[str, Any]:
+    """The JSON of a `request` for a streamed answer. With `image_ids` each picture carries its digest as vLLM's `uuid`, by which a server
+    that has it knows it again without hashing its pixels."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": message.role, "content": _content(message)} for message in request.messages],
+        "messages": [{"role": message.role, "content": _content(message, image_ids)} for message in request.messages],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -97,6 +98,12 @@ def read_model_ids(body: bytes) -> tuple[str, ...]:
     return tuple(item["id"] for item in data)
 
 
+def lists_vllm(body: bytes) -> bool:
+    """Whether a list of models says that vLLM has the first of them."""
+    data = _json(body).get("data")
+    return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and data[0].get("owned_by") == "vllm"
+
+
 def server_message(body: bytes) -> str:
     """What a server says is wrong, from the several places where servers put it."""
     try:
@@ -109,14 +116,15 @@ def server_message(body: bytes) -> str:
     return _short(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
 
 
-def _content(message: Message) -> str | list[dict[str, Any]]:
+def _content(message: Message, image_ids: bool) -> str | list[dict[str, Any]]:
     if all(isinstance(part, str) for part in message.content):
         return "".join(str(part) for part in message.content)
-    return [{"type": "text", "text": part} if isinstance(part, str) else _picture(part) for part in message.content]
+    return [{"type": "text", "text": part} if isinstance(part, str) else _picture(part, image_ids) for part in message.content]
 
 
-def _picture(source: ImageSource) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + b64encode(source.png).decode("ascii")}}
+def _picture(source: ImageSource, image_ids: bool) -> dict[str, Any]:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + b64encode(source.png).decode("ascii")}}
+    return picture | ({"uuid": source.sha256} if image_ids else {})
 
 
 def _json(text: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from inference.engines.base import ChatRequest, EngineError, Reply
-from inference.openai_wire import Event, WireError, chat_body, read_event, read_events, read_model_ids, server_message
+from inference.openai_wire import Event, WireError, chat_body, lists_vllm, read_event, read_events, read_model_ids, server_message
 
 if TYPE_CHECKING:
     import httpx
@@ -77,6 +77,7 @@ class OpenAIEngine:
         self._timeout = timeout
         self._num_tries = max(1, num_tries)
         self._first_pause = first_pause
+        self._image_ids = False  # other servers than vLLM may refuse a field that they do not know
         self._interrupted = threading.Event()
         self._socket: socket.socket | None = None  # of the answer that is coming
         key = api_key or os.environ.get("DEFTLY_API_KEY") or os.environ.get("OPENAI_API_KEY")
@@ -159,7 +160,9 @@ class OpenAIEngine:
     def _events(self, request: ChatRequest) -> Iterator[Event]:
         with (
             self._lost_connections(),
-            self._client.stream("POST", f"{self._url}/chat/completions", json=chat_body(request, self.name)) as response,
+            self._client.stream(
+                "POST", f"{self._url}/chat/completions", json=chat_body(request, self.name, image_ids=self._image_ids)
+            ) as response,
         ):
             self._socket = response.extensions["network_stream"].get_extra_info("socket")
             self._check(response)
@@ -176,6 +179,7 @@ class OpenAIEngine:
             response = self._client.get(f"{self._url}/models")
             self._check(response)
             names = read_model_ids(response.content)
+            self._image_ids = lists_vllm(response.content)
         if not names:
             raise self._error("lists no model", "start it with one, or give model")
         return names[0]

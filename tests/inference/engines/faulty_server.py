@@ -20,10 +20,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = False
 
-    def __init__(self, script: list[Answer], models: list[str]) -> None:
+    def __init__(self, script: list[Answer], models: list[str], owner: str = "tests") -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = script
         self.models = models
+        self.owner = owner
         self.asked: list[dict[str, Any]] = []
         self.headers_seen: list[dict[str, str]] = []
         self.num_asked = 0
@@ -43,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.headers_seen.append(dict(self.headers))
-        self.send_body(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.server.models]})
+        owner = self.server.owner
+        self.send_body(200, {"object": "list", "data": [{"id": name, "object": "model", "owned_by": owner} for name in self.server.models]})
 
     def do_POST(self) -> None:
         self.server.headers_seen.append(dict(self.headers))
@@ -151,9 +153,9 @@ def hangs(handler: Handler) -> None:
 
 
 @contextmanager
-def serving(*script: Answer, models: tuple[str, ...] = ("tiny", "other")) -> Iterator[Server]:
+def serving(*script: Answer, models: tuple[str, ...] = ("tiny", "other"), owner: str = "tests") -> Iterator[Server]:
     """A server on a free port, gone when the block ends."""
-    server = Server(list(script), list(models))
+    server = Server(list(script), list(models), owner)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

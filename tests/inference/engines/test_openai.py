@@ -89,6 +89,14 @@ def test_the_model_is_the_first_that_the_server_lists() -> None:
         assert connect(server).name == "tiny"
 
 
+@pytest.mark.parametrize(("owner", "uuid"), [("vllm", PICTURE.sha256), ("somebody", None)])
+def test_vllm_alone_is_told_the_digest_of_a_picture_as_its_id(owner: str, uuid: str | None) -> None:
+    with serving(GOOD, owner=owner) as server:
+        connect(server).chat(REQUEST)
+    (body,) = server.asked
+    assert body["messages"][1]["content"][1].get("uuid") == uuid
+
+
 def test_a_server_without_models_is_an_error_that_says_so() -> None:
     with serving(GOOD, models=()) as server, pytest.raises(EngineError, match="lists no model: start it with one, or give model"):
         connect(server)
