@@ -109,15 +109,17 @@ def read_secret(file: Path | None) -> str | None:
 
 
 def read_family(order: RunOrder) -> Family:
-    """The family that was asked for, or the bundled model's.
+    """The family that was asked for, the one that the model's name belongs to, or the bundled model's.
 
     Raises:
-        UsageError: a model that is not the bundled one, and no family to go with it.
+        UsageError: a model that no family knows, and no family to go with it.
     """
-    from inference.families import family_names, load_family
+    from inference.families import family_names, family_of_model, load_family
 
     if order.family:
         return load_family(order.family)
+    if order.model and (family := family_of_model(str(order.model))):
+        return family
     if order.engine == "openai" or order.model:
         engine_options(order)  # a wrong folder or a missing address is the first thing to mend
         raise UsageError(
