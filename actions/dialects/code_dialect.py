@@ -60,7 +60,7 @@ _LATER_LABEL = re.compile(r"\n[ \t]*##[ \t]*(Thought|Action)\b")
 class CodeDialect(TextDialect):
     """A thought under headings, and a fenced block of code."""
 
-    marks = ("Code", "```", "pyautogui.", "computer.")
+    marks = ("code", "```", "pyautogui.", "computer.")
     # Whether a model whose coordinates nobody stated may write fractions or pixels; both are told apart by how they are written.
     either = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from actions.coordinates import ModelSpace, space_of
 from actions.dialects.calls import shown
@@ -87,7 +87,7 @@ class Values:
         word = other.get(word, word) if isinstance(word, str) else word
         if word not in known:
             raise ValueError(f"{name} is {shown_value(value)}: it must be one of {', '.join(known)}")
-        return cast(Word, word)
+        return word
 
     def text_or_none(self, *names: str) -> str | None:
         value = self.take(*names)

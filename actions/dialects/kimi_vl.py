@@ -1,7 +1,7 @@
 """The dialect of Kimi-VL and Kimi-K2.5: `pyautogui.click(x=0.5, y=0.26)` under "## Code:", in fractions of the picture.
 
-The form is that of kimi_agent in github.com/xlang-ai/OSWorld. Thinking may stand between ◁think▷ and ◁/think▷. Fractions refer to the picture
-without its padding; `coordinates: fraction-padded` says otherwise for a model that counts the padding.
+The form is that of kimi_agent in github.com/xlang-ai/OSWorld. Thinking may stand between ◁think▷ and ◁/think▷. Fractions refer to the
+picture without its padding; `coordinates: fraction-padded` says otherwise for a model that counts the padding.
 """
 
 from __future__ import annotations

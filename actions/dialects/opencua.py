@@ -1,7 +1,7 @@
 """The dialect of OpenCUA: `pyautogui.click(x=966, y=546)` under "## Code:", in pixels of the resized image, or in fractions.
 
-The form is that of github.com/xlang-ai/OpenCUA. OpenCUA-7B, -32B and -72B write pixels, OpenCUA-A3B and OpenCUA-Qwen2-7B fractions; where the
-model's rule is not stated, numbers that were both written with a point and lie in [0, 1] are fractions.
+The form is that of github.com/xlang-ai/OpenCUA. OpenCUA-7B, -32B and -72B write pixels, OpenCUA-A3B and OpenCUA-Qwen2-7B fractions;
+where the model's rule is not stated, numbers that were both written with a point and lie in [0, 1] are fractions.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Read in the prompts of github.com/xlang-ai/OpenCUA and OSWorld's kimi_agent, and
     click doubleClick tripleClick rightClick middleClick (x, y, clicks, button)   moveTo (x, y)   dragTo (x, y, button) from the last moveTo
     mouseDown mouseUp (x, y, button)    scroll vscroll hscroll (clicks, x, y)     write typewrite (message)
     press (keys, presses)  hotkey (*keys)  keyDown keyUp (key)   sleep time.sleep (seconds)
-    computer.triple_click (x, y)   computer.wait (seconds = 20)   computer.terminate (status, answer)   computer.answer (text)   computer.call_user
+    computer.triple_click (x, y)   computer.wait (seconds = 20)   computer.terminate (status, answer)   computer.answer   computer.call_user
     ours: computer.<type of our JSON form>(…), as in computer.click(point=(500, 300), modifiers=['ctrl'])
 """
 
@@ -59,11 +59,7 @@ def read_call(call: CodeCall, given: Values, actions: list[Action]) -> None:
     """
     module, _, name = call.name.rpartition(".")
     word = name.lower().replace("_", "")
-    if (
-        module == "computer"
-        and name in ACTION_TYPES
-        and (name not in _WORDS_OF_COMPUTER or call.kwargs.keys() & {"point", "path", "dx", "dy"})
-    ):
+    if module == "computer" and name in ACTION_TYPES and (name not in _WORDS_OF_COMPUTER or call.kwargs.keys() & _OWN_FIELDS):
         actions.append(read_wire(given.as_fields(name)))
         return
     read = _WORDS.get(word) if module in ("", "pyautogui", "computer") else None
@@ -182,4 +178,5 @@ _WORDS: dict[str, Read] = {
     "calluser": _read_call_user,
 }
 _WORDS_OF_COMPUTER = frozenset(("click", "scroll", "hotkey", "wait", "call_user"))
+_OWN_FIELDS = {"point", "path", "dx", "dy"}
 _OFFERED = "click, doubleClick, rightClick, moveTo, dragTo, scroll, write, press, hotkey, computer.wait, computer.terminate"

@@ -34,7 +34,7 @@ class TextDialect(ABC):
     name: ClassVar[str]
     family_rule: ClassVar[ImageRule] = QWEN2_5_VL_RULE
     family_coordinates: ClassVar[Coordinates]
-    # A thought that holds one of these might be read as more than a thought: then what was written is read back once.
+    # A thought that holds one of these, in any case, might be read as more than a thought: then what was written is read back once.
     marks: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, image_rule: ImageRule | None = None, coordinates: Coordinates | None = None) -> None:
@@ -70,7 +70,7 @@ class TextDialect(ABC):
             raise ValueError("a prediction without actions cannot be written: its text would not be read back")
         space, thought = self.space(frame), prediction.thought.strip()
         text = self.write(thought, prediction.actions, space)
-        if any(mark in thought for mark in self.marks):
+        if any(mark in thought.lower() for mark in self.marks):
             again = self.read(text, space)
             if again.error or again.thought != thought or len(again.actions) != len(prediction.actions):
                 raise ValueError(f"the thought cannot be written in {self.name}: part of it would be read as an action")

@@ -106,6 +106,8 @@ def _read_from(body: str, at: int, padded: bool) -> list[ToolCall]:
             closing = _closing(body, opening.end())
             inner = body[: closing.start()] if closing else body
             at = _read_some(inner, opening.end(), calls, padded, whole=closing is not None)
+            if not closing and _OPENING.match(body, at):
+                raise JsonError("the tool call before this one is never closed", body, at)
             if closing and at < len(inner):
                 raise JsonError("a tool call was expected", inner, at)
             at = _BETWEEN.match(body, closing.end() if closing else at).end()  # type: ignore[union-attr] # it matches nothing, too

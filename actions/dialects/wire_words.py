@@ -15,6 +15,9 @@ from actions.space import ACTION_TYPES, Action
 from actions.wire import action_from_json
 
 
+_TOLD = ("dx", "dy")  # what tells our form of a scroll from a family's own
+
+
 def is_wire(given: Fields) -> bool:
     """Whether only our own form can be meant: it has a field that no family uses."""
     return given.word in ACTION_TYPES and given.has("point", "dx", "dy", "count", "modifiers", "seconds", "app_name")
@@ -37,7 +40,7 @@ def write_wire(action: Action, space: ModelSpace) -> tuple[str, dict[str, object
     written: dict[str, object] = {}
     for field in fields(action):
         value = getattr(action, field.name)
-        if field.default is MISSING or value != field.default:
+        if field.default is MISSING or value != field.default or field.name in _TOLD:
             written[field.name] = _units(value, space)
     return action.type, written
 
