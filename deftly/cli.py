@@ -20,6 +20,7 @@ COMMANDS = {
     "parse": "turn a model's text into actions",
     "families": "list the model families and what has been verified for each",
     "plugins": "list what has a public name and where it comes from",
+    "train": "episodes into a data set, and a data set into a model",
     "eval": "run tasks and score them",
     "bench": "measure what a step costs",
     "doctor": "say what works here, what is missing and how to mend it",

@@ -13,7 +13,7 @@ from training.packing import IGNORED, Pack
 from training.varlen.attention import use_library_attention, use_packed_attention
 from training.varlen.recurrent import reset_states_at_boundaries
 
-Wanted = Literal["loss", "logits", "library-logits"]
+Wanted = Literal["loss", "logits", "last-logits", "library-logits"]
 
 
 class PackedNetwork(nn.Module):
@@ -21,7 +21,7 @@ class PackedNetwork(nn.Module):
 
     `forward(pack)` is the summed cross-entropy of the pack's labels, in fp32. It is computed over the learnt tokens only, `loss_chunk` of
     them at a time, and a chunk's logits are made again in the backward pass. All else goes through `forward` too, as wrappers that shard
-    the weights gather them there: `logits` of every token, and `library-logits`, which is transformers' own path on a pack of one sample.
+    the weights gather them there: `logits` of every token or the last, and `library-logits`, transformers' own path on a pack of one.
     """
 
     def __init__(self, model: nn.Module, *, loss_chunk: int = 1024) -> None:
@@ -45,6 +45,8 @@ class PackedNetwork(nn.Module):
         if want == "library-logits":
             return self._library_logits(pack)
         hidden, unseen = self._hidden(pack)
+        if want == "last-logits":
+            return cast(Tensor, self.core.get_output_embeddings()(hidden[-1]))
         if want == "logits":
             return cast(Tensor, self.core.get_output_embeddings()(hidden))
         return self._loss(hidden, pack.labels[0]) + unseen
@@ -86,7 +88,9 @@ class PackedNetwork(nn.Module):
 
     def _loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
         learnt = (labels != IGNORED).nonzero()[:, 0]
-        total = hidden.new_zeros((), dtype=torch.float32) + hidden.sum().float() * 0.0  # a pack may have nothing to learn
+        if not len(learnt):  # the rank still has to take part, with gradients of zero
+            return self._chunk_loss(hidden[:1], labels[:1].clamp_min(0)) * 0.0
+        total = hidden.new_zeros((), dtype=torch.float32)
         for places in torch.split(learnt, self.loss_chunk):
             total = total + cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], use_reentrant=False))
         return total
