@@ -14,7 +14,6 @@ from actions.geometry import Point
 from actions.space import ACTION_TYPES, Action
 from actions.wire import action_from_json
 
-
 _TOLD = ("dx", "dy")  # what tells our form of a scroll from a family's own
 
 
