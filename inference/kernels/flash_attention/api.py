@@ -57,6 +57,7 @@ def flash_attention(
 
     All options mean what they mean in `flash_attention_varlen`; the log-sum-exp is `[B, H, Tq]`.
     """
+    q, k, v = _autocast(q, k, v)
     check_dense(q, k, v)
     batch, num_queries, num_keys = q.shape[0], q.shape[1], k.shape[1]
     out, lse = flash_attention_varlen(
@@ -75,7 +76,7 @@ def flash_attention(
         deterministic=deterministic,
     )
     out = out.view(batch, num_queries, *out.shape[1:])
-    return (out, lse.view(-1, batch, num_queries).transpose(0, 1)) if return_lse else out
+    return (out, lse.view(lse.shape[0], batch, num_queries).transpose(0, 1)) if return_lse else out
 
 
 @overload

@@ -111,7 +111,7 @@ def segment_scores(q: Tensor, k: Tensor, settings: Settings) -> tuple[Tensor, Te
 
 def _sum_groups(grad: Tensor, group: int) -> Tensor:
     """`[Lk, H, D]` -> `[Lk, Hk, D]`, summed over the query heads that share a key head."""
-    return grad.view(grad.shape[0], -1, group, grad.shape[2]).sum(2)
+    return grad.view(grad.shape[0], grad.shape[1] // group, group, grad.shape[2]).sum(2)
 
 
 def _weights(scores: Tensor, lse: Tensor) -> Tensor:

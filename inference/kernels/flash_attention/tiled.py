@@ -169,4 +169,4 @@ def _heads_first(x: Tensor, tokens: range, group: int, dtype: torch.dtype) -> Te
 
 def _sum_groups(x: Tensor, group: int) -> Tensor:
     """`[H, tokens, D]` -> `[tokens, Hk, D]`, summed over the query heads that share a key head."""
-    return x.view(-1, group, *x.shape[1:]).sum(1).transpose(0, 1)
+    return x.view(x.shape[0] // group, group, *x.shape[1:]).sum(1).transpose(0, 1)
