@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format train-tiny clean
+.PHONY: help setup setup-dev demo test fuzz lint format train-tiny clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +20,12 @@ demo: setup  ## watch the bundled model work through real web tasks on a virtual
 
 test: setup-dev lint  ## lint, types and every test
 	@$(PYTHON) -m pytest
+
+FUZZ_RUNS ?= 5000000
+
+fuzz: setup-dev  ## five million coverage-guided inputs over all dialects: about half an hour
+	@$(SETUP) --extras dev,eval,train,fuzz
+	@$(PYTHON) tests/actions/fuzz_dialects.py -runs=$(FUZZ_RUNS)
 
 lint: setup-dev  ## ruff and mypy
 	@$(PYTHON) -m ruff check .

@@ -7,7 +7,8 @@ import json
 import re
 import sys
 
-from actions.dialects import get_dialect
+from actions.coordinates import COORDINATES
+from actions.dialects import DIALECTS, get_dialect
 from actions.dialects.base import MAX_CHARACTERS
 from actions.geometry import Frame, Point, Size
 from actions.space import Action, Prediction
@@ -20,8 +21,10 @@ _MAX_BYTES = 4 * MAX_CHARACTERS  # in UTF-8 no text that a dialect would read is
 
 def parse_command(argv: list[str]) -> int:
     """Exit code 0 when the text was understood, 1 when it was not."""
+    if "--list" in argv:
+        return _list()
     options = _options(argv)
-    dialect = get_dialect(options.dialect)
+    dialect = get_dialect(options.dialect, None, options.coordinates)
     frame = Frame(options.screen, options.image)
     text, error = _read_text()
     try:
@@ -41,11 +44,26 @@ def _options(argv: list[str]) -> argparse.Namespace:
         description="Read a model's text from stdin and print its thought and actions, points as fractions of the screen.",
         epilog="exit codes: 0 understood, 1 the text has an error, 2 wrong use",
     )
-    parser.add_argument("--dialect", required=True, metavar="NAME", help="how the model writes: uitars-1.0, uitars-1.5 or an installed one")
+    parser.add_argument("--dialect", required=True, metavar="NAME", help="how the model writes, such as uitars-1.5; --list names them all")
     parser.add_argument("--screen", required=True, type=_size, metavar="WxH", help="size of the screen in pixels, such as 1920x1080")
     parser.add_argument("--image", type=_size, metavar="WxH", help="size of the image that was sent, where it was not the screen itself")
+    parser.add_argument(
+        "--coordinates",
+        choices=COORDINATES,
+        metavar="RULE",
+        help=f"the space of its coordinates, where not its family's: {', '.join(COORDINATES)}",
+    )
+    parser.add_argument("--list", action="store_true", help="name the dialects, a line each, with the space of their coordinates")
     parser.add_argument("--json", action="store_true", help='print {"thought", "actions", "error"}')
     return parser.parse_args(argv)
+
+
+def _list() -> int:
+    """Every dialect, its coordinate rule, and further names for it."""
+    for entry in DIALECTS.entries():
+        coordinates = getattr(entry.load(), "family_coordinates", "its own")
+        print(f"{entry.name:<18}  {coordinates:<14}  {' '.join(DIALECTS.aliases_of(entry))}".rstrip())
+    return 0
 
 
 def _size(text: str) -> Size:
