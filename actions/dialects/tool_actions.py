@@ -37,8 +37,10 @@ def _read_one(call: ToolCall, space: ModelSpace, words: dict[str, ReadWord], wor
     word = arguments.pop(named) if named else call.name
     if not isinstance(word, str) or not word:
         raise ValueError(f"it does not say which action: give {word_fields[0]!r}, one of {', '.join(words)}")
-    given = Fields(word.strip(), arguments, space)
-    reader = words.get(given.word) or words.get(given.word.lower())
+    word = word.strip()
+    if word not in words and word.lower() in (*words, *ACTION_TYPES):
+        word = word.lower()
+    given, reader = Fields(word, arguments, space), words.get(word)
     if is_wire(given) or (reader is None and given.word in ACTION_TYPES):
         actions.append(read_wire(given))
         return
