@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from string import ascii_lowercase, digits
 from typing import Any
 
 from actions.backends.base import Entered, Sleep
@@ -30,6 +31,13 @@ _NAMES = {
     "down": "ArrowDown",
     "menu": "ContextMenu",
     "space": " ",
+}
+# By the code of its key a character follows a held Shift; by its own name it would stay as it is.
+_CODES = {
+    **{letter: f"Key{letter.upper()}" for letter in ascii_lowercase},
+    **{digit: f"Digit{digit}" for digit in digits},
+    **{"-": "Minus", "=": "Equal", "[": "BracketLeft", "]": "BracketRight", "\\": "Backslash", ";": "Semicolon"},
+    **{"'": "Quote", "`": "Backquote", ",": "Comma", ".": "Period", "/": "Slash"},
 }
 # Playwright's keyboard is a US one, with the function keys of a desktop.
 _MISSING = frozenset(f"f{n}" for n in range(13, 25))
@@ -82,7 +90,8 @@ class BrowserBackend:
         sleep(DROP_SECONDS)
 
     def wheel(self, dx: int, dy: int) -> None:
-        self._do(self._session.page.mouse.wheel(dx * WHEEL_PX, -dy * WHEEL_PX))
+        per_click = WHEEL_PX * self._scale  # measured: the page is told this divided by the scale
+        self._do(self._session.page.mouse.wheel(dx * per_click, -dy * per_click))
 
     def check_key(self, name: str) -> None:
         if name in _MISSING or (name not in NAMED_KEYS and not (len(name) == 1 and name.isprintable())):
@@ -186,4 +195,4 @@ def _key_name(name: str) -> str:
         return _NAMES[name]
     if name in MODIFIER_KEYS or name in NAMED_KEYS:
         return "".join(part.capitalize() for part in name.split("_"))
-    return name
+    return _CODES.get(name, name)

@@ -124,9 +124,9 @@ PAGE = """data:text/html;charset=utf-8,<!doctype html><body style="margin:0;over
 const told = [], say = (kind, more) => told.push({kind, ...more});
 const at = event => ({x: Math.floor(event.clientX * devicePixelRatio), y: Math.floor(event.clientY * devicePixelRatio)});
 const names = {Shift: "shift", Control: "ctrl"}, key = event => ({key: names[event.key] || event.key, ctrl: event.ctrlKey});
-pad.onmousedown = event => { event.preventDefault(); say("press", {...at(event), button: event.button + 1}); };
-pad.onmouseup = event => say("release", {...at(event), button: event.button + 1});
-pad.onmousemove = event => say("motion", at(event));
+pad.onpointerdown = event => { event.preventDefault(); say("press", {...at(event), button: event.button + 1}); };
+pad.onpointerup = event => say("release", {...at(event), button: event.button + 1});
+pad.onpointermove = event => say("motion", at(event));
 pad.onwheel = event => say("wheel", {dx: Math.round(event.deltaX / 120), dy: -Math.round(event.deltaY / 120)});
 pad.oncontextmenu = event => event.preventDefault();
 field.onkeydown = event => say("key_down", key(event));
@@ -143,6 +143,7 @@ class PageScene:
     def __init__(self, computer: BrowserComputer) -> None:
         self._session = computer.session
         self._scale = computer.session.options.scale
+        self._heard: list[Event] = []
         self.pad = tuple(round(self._scale * side) for side in (920, 60, 340, 600))
         self.field = (round(self._scale * 300), round(self._scale * 92))
 
@@ -153,15 +154,20 @@ class PageScene:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for event in self._tell("told.splice(0)"):
-                if event["kind"] == "wheel":  # all clicks in one event
-                    yield from [{"kind": "wheel", "dx": 0, "dy": 1 if event["dy"] > 0 else -1}] * abs(event["dy"])
-                    yield from [{"kind": "wheel", "dx": 1 if event["dx"] > 0 else -1, "dy": 0}] * abs(event["dx"])
-                else:
-                    yield event
+                self._heard += _clicks_of(event) if event["kind"] == "wheel" else [event]
+            while self._heard:  # the next caller goes on where this one stops
+                yield self._heard.pop(0)
             time.sleep(0.01)
 
     def clear(self) -> None:
         self._tell("clear()")
+        self._heard.clear()
 
     def change(self) -> None:
         self._tell("change()")
+
+
+def _clicks_of(event: Event) -> list[Event]:
+    """Chromium tells all clicks of one turn, on both axes, in one event."""
+    down = [{"kind": "wheel", "dx": 0, "dy": 1 if event["dy"] > 0 else -1}] * int(abs(event["dy"]))
+    return down + [{"kind": "wheel", "dx": 1 if event["dx"] > 0 else -1, "dy": 0}] * int(abs(event["dx"]))  # JavaScript knows a negative zero
