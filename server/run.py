@@ -12,6 +12,7 @@ from server.logs import log
 from server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
 BACKLOG = 512
@@ -48,6 +49,7 @@ def serve(app: FastAPI, listener: socket.socket, settings: ServerSettings, on_re
     """Serve until SIGTERM or Ctrl-C; both let what is in flight finish, a second one does not.
 
     Raises:
+        EngineDidNotStart: there is nothing to serve.
         KeyboardInterrupt: it was Ctrl-C.
     """
     import uvicorn
@@ -73,19 +75,21 @@ def serve(app: FastAPI, listener: socket.socket, settings: ServerSettings, on_re
         log("stopped")
 
 
-async def _serve(server: object, listener: socket.socket, app: FastAPI, on_ready: Callable[[], None]) -> None:
-    import uvicorn
-
-    assert isinstance(server, uvicorn.Server)
-    watching = asyncio.create_task(_tell_when_ready(app, on_ready))
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        watching.cancel()
+class EngineDidNotStart(Exception):
+    """The engine ended before it could answer for the first time; it has said why."""
 
 
-async def _tell_when_ready(app: FastAPI, on_ready: Callable[[], None]) -> None:
-    """Say when the engine can answer, and log its ups and downs."""
+async def _serve(server: uvicorn.Server, listener: socket.socket, app: FastAPI, on_ready: Callable[[], None]) -> None:
+    watching = asyncio.create_task(_watch(server, app, on_ready))
+    await server.serve(sockets=[listener])
+    watching.cancel()
+    status = app.state.backend.status()
+    if status.condition == "failed":
+        raise EngineDidNotStart(f"the engine {status.detail} before it could answer: its own messages are above")
+
+
+async def _watch(server: uvicorn.Server, app: FastAPI, on_ready: Callable[[], None]) -> None:
+    """Say when the engine can answer, log its ups and downs, and leave when it never will."""
     before = ""
     told = False
     while True:
@@ -96,4 +100,5 @@ async def _tell_when_ready(app: FastAPI, on_ready: Callable[[], None]) -> None:
         if status.condition == "ok" and not told:
             told = True
             on_ready()
+        server.should_exit = server.should_exit or status.condition == "failed"
         await asyncio.sleep(0.1)

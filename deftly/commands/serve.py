@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from server.settings import ServerSettings
 
 
+EXIT_NO_MODEL = 6
+
+
 def serve_command(argv: list[str]) -> int:
     """Serve the model that `argv` tells until told to stop."""
     order = read_serve_order(argv)
@@ -36,7 +39,7 @@ def _serve(order: ServeOrder, family: Family, settings: ServerSettings) -> int:
     from server.logs import set_up_logs
     from server.metrics import ServerMetrics
     from server.pictures import PictureBook
-    from server.run import listen, serve, url_of
+    from server.run import EngineDidNotStart, listen, serve, url_of
 
     set_up_logs()
     listener = listen(order.host, order.port)
@@ -44,7 +47,11 @@ def _serve(order: ServeOrder, family: Family, settings: ServerSettings) -> int:
     backend = _backend(order, family, pictures, metrics)
     app = create_app(backend, family, settings, pictures=pictures, metrics=metrics)
     about = {"url": url_of(listener), "model": backend.model, "engine": backend.kind, "family": family.name}
-    serve(app, listener, settings, on_ready=lambda: _say_ready(about, order.as_json))
+    try:
+        serve(app, listener, settings, on_ready=lambda: _say_ready(about, order.as_json))
+    except EngineDidNotStart as error:
+        print(f"deftly: {error}", file=sys.stderr)
+        return EXIT_NO_MODEL
     return 0
 
 

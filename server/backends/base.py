@@ -11,7 +11,7 @@ from inference.engines.base import Engine
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-Condition = Literal["ok", "starting", "down", "stopping"]
+Condition = Literal["ok", "starting", "down", "stopping", "failed"]  # failed: it never came up, and will not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class VllmBackend:
         self._session: aiohttp.ClientSession | None = None
         self._engine: OpenAIEngine | None = None
         command, environment = vllm_command(order, self._socket), vllm_environment(os.environ, order)
-        self.process = VllmProcess(command, environment, self._is_healthy)
+        self.process = VllmProcess(command, environment, self._socket, self._is_healthy)
 
     async def start(self) -> None:
         import aiohttp
@@ -124,7 +124,7 @@ class VllmBackend:
 
     def _unavailable(self) -> ApiError:
         status = self.status()
-        words = {"starting": "is starting", "stopping": "is stopping", "ok": "cannot be reached"}
+        words = {"starting": "is starting", "stopping": "is stopping", "ok": "cannot be reached", "failed": "did not start"}
         return engine_unavailable(words.get(status.condition, f"{status.detail} and is being started again"))
 
     async def _is_healthy(self) -> bool:

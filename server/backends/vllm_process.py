@@ -1,6 +1,7 @@
 """A vLLM process under supervision: started, watched, started again when it dies, and taken down with all of its children.
 
     starting ──► ok ──► down ──► starting …        stopping ends it from anywhere
+       └──► failed, when it dies before it ever came up: a wrong option does not mend itself
 
 It gets a session of its own, so that Ctrl-C in a terminal reaches us only and its answers in flight can be finished. On Linux the
 kernel ends it when we are killed.
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from server.backends.base import Condition, Status
 
@@ -23,6 +25,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 STEADY_SECONDS = 300.0  # after so long a life, a death is the first one again
 POLL_SECONDS = 0.25
 STOP_SECONDS = 20.0
+KILL_SECONDS = 5.0
 # Run by the engine's own Python before vLLM: asks the kernel (PR_SET_PDEATHSIG) for a SIGTERM when its parent dies, then becomes vLLM.
 TIED_TO_US = (
     "import ctypes, os, signal, sys\n"
@@ -34,18 +37,21 @@ TIED_TO_US = (
 
 
 class VllmProcess:
-    """Keeps `command` running while `serve` runs; `is_healthy` asks it whether it can answer."""
+    """Keeps `command`, which listens at `socket`, running; `is_healthy` asks it whether it can answer."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], is_healthy: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], socket: Path, is_healthy: Callable[[], Awaitable[bool]]
+    ) -> None:
         self._command = tuple(command)
         self._environment = dict(environment)
+        self._socket = socket
         self._is_healthy = is_healthy
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._condition: Condition = "starting"
         self._detail = ""
         self._num_restarts = 0
-        self._came_up = asyncio.Event()
+        self._came_up = False
 
     @property
     def status(self) -> Status:
@@ -58,13 +64,10 @@ class VllmProcess:
     def start(self) -> None:
         self._supervisor = asyncio.create_task(self._supervise())
 
-    async def wait_until_up(self) -> None:
-        """Until it can answer for the first time."""
-        await self._came_up.wait()
-
     async def stop(self) -> None:
         """End it, politely at first."""
-        self._condition = "stopping"
+        if self._condition != "failed":
+            self._condition = "stopping"
         if self._supervisor:
             self._supervisor.cancel()
             with suppress(asyncio.CancelledError):
@@ -76,6 +79,9 @@ class VllmProcess:
         while True:
             began = time.monotonic()
             await self._live()
+            if not self._came_up:
+                self._condition = "failed"
+                return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > STEADY_SECONDS else pause
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -84,6 +90,7 @@ class VllmProcess:
     async def _live(self) -> None:
         """One life of the process, from its start to its death."""
         self._condition = "starting"
+        self._socket.unlink(missing_ok=True)  # one that was killed left it, and would keep the next one from starting
         # Python itself, not a preexec_fn: that would run between fork and exec of a process with threads.
         self._process = await asyncio.create_subprocess_exec(
             self._command[0],
@@ -100,16 +107,16 @@ class VllmProcess:
             await asyncio.wait((died,), timeout=POLL_SECONDS)
             if not died.done() and await self._is_healthy():
                 self._condition = "ok"
-                self._came_up.set()
+                self._came_up = True
                 await asyncio.wait((died,))
         self._condition, self._detail = "down", _how_it_ended(died.result())
-        await self._end()  # its children may have outlived it
+        await self._end(politely=False)  # its children may have outlived it
 
-    async def _end(self) -> None:
+    async def _end(self, *, politely: bool = True) -> None:
         process = self._process
         if process is None:
             return
-        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS if politely else 0.0), (signal.SIGKILL, KILL_SECONDS)):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with suppress(TimeoutError):
