@@ -179,8 +179,9 @@ class Verified:
     """What has been tried, and by what.
 
     `examples`: answers as the family's authors publish them are read rightly. `image_tokens`: the tokens that we count for a screenshot
-    are those of the family's own processor. `transformers` and `vllm`: a small checkpoint of this architecture, with random weights or
-    Deftly's own, answers there in our way of asking. `weights`: the family's real weights have been run.
+    are those of the family's own processor. `transformers`: a small checkpoint of this architecture, with random weights or Deftly's
+    own, answers in the in-process engine in this family's way of asking. `vllm`: one of this architecture answers on a real vLLM server
+    as it does in process. `weights`: the family's real weights have been run.
     """
 
     examples: bool = False

@@ -22,24 +22,24 @@ CHAT_TEMPLATE = (
 )
 
 
-def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0) -> Path:
+def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: int = PATCH, length: int = 4096) -> Path:
     """Write a model of `kind` into `folder`. Its weights are spread wide, so that the most likely token is so by more than rounding."""
     import torch
     from transformers import AutoModelForImageTextToText
 
     tokenizer = _tokenizer()
     torch.manual_seed(seed)
-    model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer))
+    model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer, patch, length))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     with quiet():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(_picture_settings(), indent=1))
+    (folder / "preprocessor_config.json").write_text(json.dumps(_picture_settings(patch), indent=1))
     return folder
 
 
-def _config(kind: str, tokenizer: Any) -> Any:
+def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
     from transformers import AutoConfig
 
     holes = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("vision_start", "vision_end")}
@@ -51,7 +51,7 @@ def _config(kind: str, tokenizer: Any) -> Any:
         "num_hidden_layers": 2,
         "num_attention_heads": 3,
         "num_key_value_heads": 1,
-        "max_position_embeddings": 4096,
+        "max_position_embeddings": length,
         "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6]},
         "initializer_range": 0.15,
         "bos_token_id": None,
@@ -59,13 +59,13 @@ def _config(kind: str, tokenizer: Any) -> Any:
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
     }
-    eyes = {"depth": 2, "num_heads": 2, "patch_size": PATCH, "spatial_merge_size": MERGE, "initializer_range": 0.15}
+    eyes = {"depth": 2, "num_heads": 2, "patch_size": patch, "spatial_merge_size": MERGE, "initializer_range": 0.15}
     match kind:
         case "qwen2_vl":
             eyes |= {"embed_dim": 64, "mlp_ratio": 2, "hidden_size": 96}
         case "qwen2_5_vl":
             eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
-            eyes |= {"window_size": 4 * PATCH, "fullatt_block_indexes": [1]}
+            eyes |= {"window_size": 4 * patch, "fullatt_block_indexes": [1]}
         case "qwen3_vl":
             text |= {"head_dim": 32}
             eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
@@ -92,11 +92,11 @@ def _tokenizer() -> Any:
     return fast
 
 
-def _picture_settings() -> dict[str, object]:
+def _picture_settings(patch: int) -> dict[str, object]:
     return {
         "image_processor_type": "Qwen2VLImageProcessor",
         "processor_class": "Qwen2_5_VLProcessor",
-        "patch_size": PATCH,
+        "patch_size": patch,
         "merge_size": MERGE,
         "temporal_patch_size": 2,
         "min_pixels": MIN_PIXELS,
