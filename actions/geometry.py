@@ -33,10 +33,13 @@ class Point:
     y: float
 
     def __post_init__(self) -> None:
-        for name, value in (("x", self.x), ("y", self.y)):
-            if not 0.0 <= value <= 1.0:  # false for NaN too
-                raise ValueError(f"point.{name} is {value!r}: a point is a fraction of the screen, from 0 to 1")
-            object.__setattr__(self, name, float(value))
+        if 0.0 <= self.x <= 1.0 and 0.0 <= self.y <= 1.0:  # false for NaN too
+            if type(self.x) is not float or type(self.y) is not float:
+                object.__setattr__(self, "x", float(self.x))
+                object.__setattr__(self, "y", float(self.y))
+            return
+        name, value = ("y", self.y) if 0.0 <= self.x <= 1.0 else ("x", self.x)
+        raise ValueError(f"point.{name} is {value!r}: a point is a fraction of the screen, from 0 to 1")
 
     @classmethod
     def from_pixel(cls, x_px: float, y_px: float, size: Size) -> Point:

@@ -34,6 +34,8 @@ def _check_button(action: str, button: str) -> None:
 def _set_tuple(action: object, field: str) -> None:
     """Make a field that came as a list a tuple; a lone string would fall apart into letters."""
     value = getattr(action, field)
+    if type(value) is tuple:
+        return
     if isinstance(value, str):
         raise ValueError(f"{field} is the text {value!r}: give a tuple, as in ({value!r},)")
     object.__setattr__(action, field, tuple(value))
@@ -54,6 +56,8 @@ class Click:
         if self.count not in (1, 2, 3):
             raise ValueError(f"click.count is {self.count!r}: it must be 1, 2 or 3")
         _set_tuple(self, "modifiers")
+        if not self.modifiers:
+            return
         for name in self.modifiers:
             if name not in MODIFIERS:
                 raise ValueError(f"click.modifiers has {name!r}: known are {', '.join(MODIFIERS)}")

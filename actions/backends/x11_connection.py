@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ from contextlib import contextmanager
 
 from Xlib.display import Display
 from Xlib.error import ConnectionClosedError, DisplayError, XauthError
+from Xlib.protocol.display import Display as ProtocolDisplay
+from Xlib.protocol.event import event_class
 from Xlib.xobject.drawable import Window
 
 from actions.errors import DisplayGone
 
 LOST = (ConnectionClosedError, DisplayError, XauthError, OSError)
+_OPENING = threading.Lock()
 
 
 def open_display(name: str | None) -> Display:
@@ -24,7 +28,7 @@ def open_display(name: str | None) -> Display:
         DisplayGone: there is no such display, or it does not let us in.
     """
     try:
-        display = Display(name)
+        display = _open_apart(name)
     except LOST as err:
         _close_sockets_of(err)
         raise DisplayGone(f"cannot connect to the display {name or os.environ.get('DISPLAY', '')}: {err}") from err
@@ -32,6 +36,19 @@ def open_display(name: str | None) -> Display:
         display.xfixes_query_version()  # the server answers nothing of it before
     # The default handler prints to stderr; what may fail (a window that is just gone) is checked by those who ask.
     display.set_error_handler(lambda *_: None)
+    return display
+
+
+def _open_apart(name: str | None) -> Display:
+    """A display whose extension events are its own.
+
+    python-xlib keeps what each event number means in one table for all displays of a process, but servers number the events of
+    their extensions differently: after an Xvfb, a TigerVNC cannot be connected to.
+    """
+    with _OPENING:
+        ProtocolDisplay.event_classes = event_class.copy()
+        display = Display(name)
+        display.display.event_classes = ProtocolDisplay.event_classes
     return display
 
 

@@ -28,11 +28,7 @@ class Arguments:
 
     def take(self, *names: str) -> str | None:
         """The argument that has one of these names, `None` when there is none."""
-        self._known.append(names[0])
-        present = [name for name in names if name in self._left]
-        if len(present) > 1:
-            raise ValueError(f"{present[0]} and {present[1]} say the same thing: give one of them")
-        return self._left.pop(present[0]) if present else None
+        return self._take(names)[1]
 
     def need(self, *names: str) -> str:
         value = self.take(*names)
@@ -41,12 +37,13 @@ class Arguments:
         return value
 
     def place(self, *names: str) -> Point:
-        written = self._written(names)
-        return self._place(written, self.need(*names))
+        written, value = self._take(names)
+        if value is None:
+            raise ValueError(f"{self.word} needs {names[0]}='…'")
+        return self._place(written, value)
 
     def place_or_none(self, *names: str) -> Point | None:
-        written = self._written(names)
-        value = self.take(*names)
+        written, value = self._take(names)
         return None if value is None else self._place(written, value)
 
     def places(self, name: str) -> list[Point]:
@@ -73,7 +70,7 @@ class Arguments:
         return int(value)
 
     def decimal(self, names: tuple[str, ...], default: float) -> float:
-        written, value = self._written(names), self.take(*names)
+        written, value = self._take(names)
         if value is None or not value.strip():  # the prompts themselves show time=''
             return default
         if not _DECIMAL.fullmatch(value.strip()):
@@ -89,9 +86,16 @@ class Arguments:
         for name in self._left:
             raise ValueError(f"{self.word} has no argument {shown(name)}: it takes {', '.join(self._known) or 'none'}")
 
-    def _written(self, names: tuple[str, ...]) -> str:
-        """Which of `names` the model used."""
-        return next((name for name in names if name in self._left), names[0])
+    def _take(self, names: tuple[str, ...]) -> tuple[str, str | None]:
+        """Which of `names` the model used, and its value."""
+        self._known.append(names[0])
+        written = None
+        for name in names:
+            if name in self._left:
+                if written is not None:
+                    raise ValueError(f"{written} and {name} say the same thing: give one of them")
+                written = name
+        return (names[0], None) if written is None else (written, self._left.pop(written))
 
     def _place(self, name: str, value: str) -> Point:
         try:

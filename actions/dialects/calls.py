@@ -23,6 +23,12 @@ _OPENING = re.compile(r"([A-Za-z_][\w.]*)\s*\(\s*")
 _ARGUMENT = re.compile(r"([A-Za-z_]\w*)\s*=\s*")
 _COMMA = re.compile(r"\s*,\s*")
 _END = re.compile(r"\s*\)")
+# An argument as most are written, with its comma or the call's end: in quotes, without quotes or backslashes inside.
+_USUAL = re.compile(
+    r"""([A-Za-z_]\w*)\s*=\s*(?:'([^'\\]*)'|"([^"\\]*)")
+        (?:\s*,\s*(?=[A-Za-z_]\w*\s*=|\)) | \s*(\))(?=\s*(?:;|\Z|[A-Za-z_][\w.]*\s*\()))""",
+    re.VERBOSE,
+)
 _BARE = re.compile(
     r"""<\|box_start\|>[^'"<>]*<\|box_end\|> | <point>[^'"<>]*</point> | <bbox>[^'"<>]*</bbox>
       | \([^()'"]*\) | \[[^\[\]'"]*\] | [\w.+-]+""",
@@ -100,6 +106,11 @@ class _Reader:
         if not opening:
             raise self._error("an action such as click(…) was expected here")
         name, args = opening[1], dict[str, str]()
+        while (usual := _USUAL.match(self.text, self.at)) and usual[1] not in args:
+            self.at = usual.end()
+            args[usual[1]] = usual[3] if usual[2] is None else usual[2]
+            if usual[4]:
+                return Call(name, args, self.text[start : self.at])
         while not self._skip(_END):
             key = self._skip(_ARGUMENT)
             if not key:

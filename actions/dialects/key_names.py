@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from actions.keys import canonical_key
 
@@ -15,6 +16,7 @@ _PARTS = re.compile(r"[^+\s]+|\+(?=\s|$)")
 _MAX_CHARACTERS = 200  # the longest chord that makes sense is a quarter of that
 
 
+@lru_cache(maxsize=512)
 def read_keys(text: str) -> tuple[str, ...]:
     """The keys that `text` names.
 

@@ -40,6 +40,7 @@ class TextDialect(ABC):
     def __init__(self, image_rule: ImageRule | None = None, coordinates: Coordinates | None = None) -> None:
         self.image_rule = image_rule or self.family_rule
         self.coordinates: Coordinates = coordinates or self.family_coordinates
+        self._last: tuple[Frame, ModelSpace] | None = None
 
     @abstractmethod
     def read(self, text: str, space: ModelSpace) -> Read:
@@ -51,7 +52,10 @@ class TextDialect(ABC):
 
     def space(self, frame: Frame) -> ModelSpace:
         """The space in which a model that saw `frame` writes coordinates."""
-        return space_of(self.coordinates, frame, self.image_rule)
+        last = self._last  # many texts are read for one frame
+        if last is None or last[0] is not frame:
+            last = self._last = frame, space_of(self.coordinates, frame, self.image_rule)
+        return last[1]
 
     def parse(self, text: str, frame: Frame) -> Prediction:
         """What `text` says; see `Dialect.parse`."""
