@@ -69,11 +69,15 @@ class RfbBackend:
 
     def key(self, name: str, down: bool) -> None:
         self.check_key(name)
-        keysym = KEYSYMS.get(name) or keysym_of(name)
+        keysym = self._keys.get(name) or KEYSYMS.get(name) or keysym_of(self._shifted(name))
         self._client.key(keysym, down)
         self._keys = self._keys | {name: keysym} if down else {held: code for held, code in self._keys.items() if held != name}
         if name != "enter":
             self._acted_at = time.monotonic()
+
+    def _shifted(self, char: str) -> str:
+        """A server makes the character that it is told, and lets go of Shift for a small letter: a held Shift must change what it is told."""
+        return char.upper() if "shift" in self._keys and len(char.upper()) == 1 else char
 
     def type_text(self, text: str, sleep: Sleep = time.sleep) -> Entered:
         if self._keys or not self._client.has_clipboard or (len(text) <= SHORT and text.isascii()):
@@ -90,8 +94,8 @@ class RfbBackend:
     def _type(self, text: str, sleep: Sleep) -> str:
         for char in text:
             foreign = ord(char) > 0x7F
-            self._client.key(keysym_of(char), True)
-            self._client.key(keysym_of(char), False)
+            self._client.key(keysym_of(self._shifted(char)), True)
+            self._client.key(keysym_of(self._shifted(char)), False)
             sleep(_PER_FOREIGN_KEY if foreign else _PER_KEY)
         return text
 

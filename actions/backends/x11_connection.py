@@ -46,7 +46,7 @@ def _open_apart(name: str | None) -> Display:
     their extensions differently: after an Xvfb, a TigerVNC cannot be connected to.
     """
     with _OPENING:
-        ProtocolDisplay.event_classes = event_class.copy()
+        ProtocolDisplay.event_classes = {**event_class}
         display = Display(name)
         display.display.event_classes = ProtocolDisplay.event_classes
     return display

@@ -97,7 +97,9 @@ class Bench:
         self.address, self.options = "", ComputerOptions()
         self.scene: XScene | PageScene
         getattr(self, f"_make_{kind}")(desktop, folder)
-        self.computer: Computer = self.open() if self.address else self.computer
+        if self.address:
+            self.computer: Computer = self.open()
+            self._closers.append(lambda: self.computer.close())
 
     def open(self) -> Computer:
         """Another computer of this kind, of the same screen; one that is still held by a client that died is waited for."""
@@ -158,7 +160,6 @@ class Bench:
         self.scene = scene
 
     def close(self) -> None:
-        self.computer.close()
         for close in reversed(self._closers):
             close()
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from Xlib import X
-from Xlib.display import Display
 
+from actions.backends.x11_connection import open_display
 from agent.computers.browser import BrowserComputer
 from agent.computers.virtual import VirtualDesktop
 from tests.actions.conftest import PATIENCE, Target
@@ -58,7 +58,7 @@ class XScene:
         self._target = Target(desktop)
         left, top = self._target.places["entry"]
         self.field = (left + 60, top + 8)
-        self._display = Display(desktop.display)
+        self._display = open_display(desktop.display)
         root, mask = self._display.screen().root, X.ButtonPressMask | X.ButtonReleaseMask | X.PointerMotionMask
         left, top, width, height = self.pad
         self._window = root.create_window(
@@ -168,6 +168,6 @@ class PageScene:
 
 
 def _clicks_of(event: Event) -> list[Event]:
-    """Chromium tells all clicks of one turn, on both axes, in one event."""
+    """Chromium tells all clicks of one turn, on both axes, in one event; JavaScript knows a negative zero."""
     down = [{"kind": "wheel", "dx": 0, "dy": 1 if event["dy"] > 0 else -1}] * int(abs(event["dy"]))
-    return down + [{"kind": "wheel", "dx": 1 if event["dx"] > 0 else -1, "dy": 0}] * int(abs(event["dx"]))  # JavaScript knows a negative zero
+    return down + [{"kind": "wheel", "dx": 1 if event["dx"] > 0 else -1, "dy": 0}] * int(abs(event["dx"]))
