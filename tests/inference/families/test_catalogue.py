@@ -123,7 +123,23 @@ def test_a_family_that_is_shown_reads_back_as_itself(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", OUR_FAMILIES)
 def test_a_server_takes_as_many_pictures_as_the_context_shows(name: str) -> None:
     family = load_family(name)
-    assert f'{{"image": {family.history.images}}}' in vllm_arguments(family)
+    assert f'{{"image": {family.history.images}, "video": 0}}' in vllm_arguments(family)
+    assert '{"image": 64, "video": 0}' in vllm_arguments(family, least_images=64)
+
+
+def test_what_a_family_may_show_fits_the_length_that_its_server_is_started_with() -> None:
+    for family in map(load_family, OUR_FAMILIES):
+        if family.history.budget_tokens is not None:
+            assert family.server.max_model_len is not None
+            assert family.history.budget_tokens + family.sampling.max_tokens <= family.server.max_model_len
+
+
+def test_what_a_server_must_be_told_is_among_its_options() -> None:
+    opencua, kimi, qwen = (vllm_arguments(load_family(name)) for name in ("opencua", "kimi-vl", "qwen3.5"))
+    assert "--trust-remote-code" in opencua
+    assert "--mm-processor-kwargs" not in kimi  # its processor has a limit of another kind
+    assert qwen[-2:] == ("--default-chat-template-kwargs", '{"enable_thinking": false}')
+    assert opencua[opencua.index("--max-model-len") + 1] == "32768"
 
 
 def test_every_family_says_where_it_comes_from() -> None:
@@ -131,3 +147,8 @@ def test_every_family_says_where_it_comes_from() -> None:
         family = load_entry(entry)
         assert family.about, family.name
         assert family.sources or family.name == "deftly-tiny"
+
+
+def test_the_docs_tell_every_family() -> None:
+    table = (Path(__file__).parents[3] / "docs" / "families.md").read_text(encoding="utf-8")
+    assert [name for name in OUR_FAMILIES if f"| `{name}` |" not in table] == []
