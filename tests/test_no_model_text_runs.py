@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from actions.dialects import get_dialect
+from actions.dialects import DIALECTS, get_dialect
 from actions.geometry import Frame, Size
-from actions.space import Finished, TypeText
+from actions.space import Finished, Prediction, TypeText
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("actions", "agent", "inference", "training", "evaluation", "server", "deftly", "scripts", "benchmarks")
 RUNS_TEXT = {"eval", "exec", "compile", "__import__", "execfile"}
 SCREEN = Frame(Size(1920, 1080))
-DIALECTS = pytest.mark.parametrize("name", ["uitars-1.0", "uitars-1.5"])
+NAMES = [entry.name for entry in DIALECTS.entries() if entry.origin == "deftly"]
+EACH = pytest.mark.parametrize("name", NAMES)
+UI_TARS = pytest.mark.parametrize("name", ["uitars-1.0", "uitars-1.5", "doubao"])
 
 
 def our_modules() -> list[Path]:
@@ -58,13 +60,23 @@ PLACES = [
     "Thought: t\nAction: hotkey(key='{payload}')",
     "Thought: t\nAction: wait(time='{payload}')",
     "Thought: t\nAction: scroll(direction='{payload}')",
+    "## Code:\n```python\n{payload}\n```",
+    "## Code:\npyautogui.click(x={payload}, y=0.5)",
+    "## Code:\npyautogui.write({payload}.x)",
+    '<tool_call>\n{"name": "computer_use", "arguments": {payload}}\n</tool_call>',
+    '{"action": "left_click", "coordinate": "{payload}"}',
+    "<seed:tool_call><function=click><parameter=point>{payload}</parameter></function></seed:tool_call>",
+    "<action>Click(point={payload})</action>",
+    "<action>{payload}</action>",
 ]
 
 
-@DIALECTS
+@EACH
 @pytest.mark.parametrize("place", PLACES)
 def test_hostile_text_is_an_error_and_runs_nothing(name: str, place: str, tmp_path: Path) -> None:
-    dialect, mark, modules = get_dialect(name), tmp_path / "mark", set(sys.modules)
+    dialect, mark = get_dialect(name), tmp_path / "mark"
+    dialect.parse(place, SCREEN)  # what reading imports at its first use is imported now
+    modules = set(sys.modules)
     for payload in PAYLOADS:
         prediction = dialect.parse(place.replace("{payload}", payload.replace("{mark}", str(mark))), SCREEN)
         assert prediction.error and prediction.actions == (), payload
@@ -72,7 +84,7 @@ def test_hostile_text_is_an_error_and_runs_nothing(name: str, place: str, tmp_pa
     assert set(sys.modules) == modules
 
 
-@DIALECTS
+@UI_TARS
 @pytest.mark.parametrize("payload", ["__import__('os').system('x')", "''' + open('x').read() + '''", "$(rm -rf x)", '"; rm -rf x; "'])
 def test_hostile_text_in_content_is_typed_as_it_is(name: str, payload: str) -> None:
     dialect = get_dialect(name)
@@ -81,3 +93,13 @@ def test_hostile_text_in_content_is_typed_as_it_is(name: str, payload: str) -> N
     assert prediction.error is None
     assert prediction.actions == (TypeText(text=payload), Finished(answer=payload))
     assert prediction.thought == payload
+
+
+@EACH
+@pytest.mark.parametrize(
+    "payload", ["__import__('os').system('x')", "''' + open('x').read() + '''", "$(rm -rf x)", '"; rm -rf x; "', "{x!r}"]
+)
+def test_hostile_text_that_a_dialect_wrote_itself_comes_back_as_text(name: str, payload: str) -> None:
+    dialect = get_dialect(name)
+    text = dialect.format(Prediction(thought="t", actions=(TypeText(text=payload), Finished(answer=payload))), SCREEN)
+    assert dialect.parse(text, SCREEN).actions == (TypeText(text=payload), Finished(answer=payload))
