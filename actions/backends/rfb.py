@@ -76,7 +76,7 @@ class RfbBackend:
             self._acted_at = time.monotonic()
 
     def _shifted(self, char: str) -> str:
-        """A server makes the character that it is told, and lets go of Shift for a small letter: a held Shift must change what it is told."""
+        """A server makes the character that it is told, and lets go of Shift for a small letter: so it is told the large one."""
         return char.upper() if "shift" in self._keys and len(char.upper()) == 1 else char
 
     def type_text(self, text: str, sleep: Sleep = time.sleep) -> Entered:

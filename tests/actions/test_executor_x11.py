@@ -35,7 +35,7 @@ PRESSES = ("Button", "Double-Button", "Triple-Button")  # Tk names each press on
 def test_a_click_lands_on_the_exact_pixel(hands: Hands, target: Target) -> None:
     left, top = target.places["pad"]
     draw = random.Random(7)
-    for _ in range(30):
+    for _ in range(100):
         x_px, y_px = left + draw.randrange(700), top + draw.randrange(350)
         hands.do(Click(point=hands.at(x_px, y_px)))
         press, release = target.wait_kinds("Button", "ButtonRelease")

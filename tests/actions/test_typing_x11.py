@@ -22,17 +22,9 @@ from actions.errors import HandStopped
 from actions.space import Click, Hotkey, TypeText
 from agent.computers.virtual import VirtualDesktop
 from tests.actions.conftest import PATIENCE, Hands, Target
+from tests.actions.scripts import SCRIPTS
 
 pytestmark = pytest.mark.display
-
-SCRIPTS = {
-    "ascii": string.digits + string.ascii_letters + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ <tag>",
-    "accents": "Éàüñç ßøåæ Žluťoučký kůň ŁódŹ “quotes” – naïve café",
-    "cyrillic and greek": "Привет, мир! Ελληνικά και ρωσικά",
-    "cjk": "日本語のテキスト 中文字符 한국어 글자",
-    "emoji": "ok 😀 🎉 👍 done",
-    "mixed": "a<b>日😀é&ж;`~|\\",
-}
 
 
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS.keys())
