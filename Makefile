@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test fuzz lint format train-tiny clean
+.PHONY: setup-vllm setup-vllm-if-possible soak help setup setup-dev demo test fuzz lint format train-tiny clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -15,10 +15,13 @@ setup:  ## set up .venv and the programs that a run needs
 setup-dev:  ## the same, with what the tests need
 	@$(SETUP) --extras dev,eval,train
 
+setup-vllm: setup-dev  ## vLLM in an environment of its own, .venv-vllm
+	@$(PYTHON) -m scripts.setup_vllm
+
 demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
 	@$(PYTHON) -m deftly.demo
 
-test: setup-dev lint  ## lint, types and every test
+test: setup-dev setup-vllm-if-possible lint  ## lint, types and every test
 	@$(PYTHON) -m pytest
 
 FUZZ_RUNS ?= 5000000
@@ -26,6 +29,12 @@ FUZZ_RUNS ?= 5000000
 fuzz: setup-dev  ## five million coverage-guided inputs over all dialects: about half an hour
 	@$(SETUP) --extras dev,eval,train,fuzz
 	@$(PYTHON) tests/actions/fuzz_dialects.py -runs=$(FUZZ_RUNS)
+
+setup-vllm-if-possible: setup-dev
+	@$(PYTHON) -m scripts.setup_vllm --optional
+
+soak: setup-dev  ## ten minutes of mixed load on the embedded server: memory stays flat, and nothing fails
+	@$(PYTHON) -m benchmarks.serve_soak
 
 lint: setup-dev  ## ruff and mypy
 	@$(PYTHON) -m ruff check .
