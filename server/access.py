@@ -47,17 +47,17 @@ class Doorkeeper:
 
     def check(self, connection: HTTPConnection, method: str) -> None:
         """Raise `ApiError` where a request may not come in."""
-        headers = connection.headers
+        headers, path = connection.headers, connection.scope["path"]  # not the URL, which a wrong Host makes unreadable
         self._check_host(headers.get("host", ""))
         bearer = self._has_bearer(headers.get("authorization", ""))
         session = connection.cookies.get(SESSION_COOKIE, "")
-        if self._access.token is not None and not bearer and not self._is_session(session) and connection.url.path not in OPEN_PATHS:
+        if self._access.token is not None and not bearer and not self._is_session(session) and path not in OPEN_PATHS:
             raise ApiError(401, "this server wants its token: send it as `Authorization: Bearer TOKEN`", code="invalid_api_key")
         socket = connection.scope["type"] == "websocket"
         if (method in SAFE_METHODS and not socket) or bearer:
             return
         if any(name in headers for name in ("origin", "sec-fetch-site", "cookie")):
-            self._check_browser(connection, session, needs_csrf=not socket and connection.url.path != "/session")
+            self._check_browser(connection, session, needs_csrf=not socket and path != "/session")
 
     def sign_in(self, token: str) -> str:
         """The value of the session cookie for whoever knows the token.

@@ -12,6 +12,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -159,6 +160,7 @@ def _usage(trace: Mapping[str, Any]) -> dict[str, Any]:
 def act_router(backend: Backend, family: Family, pictures: PictureBook, limits: Limits) -> APIRouter:
     """The route of `/v1/act`."""
     router = APIRouter(prefix="/v1", tags=["Agents"])
+    thinkers = ThreadPoolExecutor(limits.requests, thread_name_prefix="deftly-act")  # asyncio's own pool has six threads on two cores
 
     @router.post(
         "/act",
@@ -172,7 +174,7 @@ def act_router(backend: Backend, family: Family, pictures: PictureBook, limits: 
         if status.condition != "ok":
             raise engine_unavailable(f"is {status.condition}")
         engine = backend.engine()
-        thinking = asyncio.ensure_future(asyncio.to_thread(act, body, engine, family, pictures))
+        thinking = asyncio.get_running_loop().run_in_executor(thinkers, act, body, engine, family, pictures)
         watching = asyncio.ensure_future(gone(request.receive))
         await asyncio.wait((thinking, watching), return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()

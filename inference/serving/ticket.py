@@ -34,6 +34,11 @@ class Ticket:
         """The position of the last token of the answer, which is read next."""
         return self.prompt.next_position + len(self.answer) - 1
 
+    @property
+    def ended(self) -> bool:
+        """Whether the listener has heard the last of it."""
+        return self._told_end
+
     def cancel(self) -> None:
         """Nobody waits any more: the answer ends at its next token."""
         self.cancelled = True

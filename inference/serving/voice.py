@@ -54,7 +54,7 @@ class Voice:
 
     def take(self, ticket: Ticket) -> None:
         """Begin with a ticket that is ready; one that failed or was given up has ended already."""
-        if ticket.cancelled or not hasattr(ticket, "recalled"):
+        if ticket.cancelled or ticket.ended:
             ticket.give_up()
             self.num_ended += 1
             return
