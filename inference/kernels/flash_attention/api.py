@@ -165,7 +165,7 @@ def flash_attention_varlen(
     q, k, v = _autocast(q, k, v)
     check_varlen(q, k, v, cu_seqlens_q, cu_seqlens_k, settings)
     name = choose(q.device, q.dtype)
-    if torch.is_inference_mode_enabled() and type(q) is Tensor and not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() and torch.is_inference_mode_enabled() and type(q) is Tensor:
         out, lse = compute_forward(name, q, k, v, cu_seqlens_q, cu_seqlens_k, settings)
     else:
         out, lse = attention_operator(

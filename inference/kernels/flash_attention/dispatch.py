@@ -71,6 +71,7 @@ class Implementation(Protocol):
     ) -> Tensor: ...
 
 
+@torch.compiler.assume_constant_result  # chosen when a graph is traced, and part of the graph
 def choose(device: torch.device, dtype: torch.dtype) -> str:
     """The name of the implementation for such tensors: the one asked for, or the first of the device's that can.
 

@@ -1,4 +1,7 @@
-"""Outputs, log-sum-exps and gradients of every implementation are no further from float64 than 1.5 times the eager version's."""
+"""Outputs, log-sum-exps and gradients of every implementation are no further from float64 than 1.5 times the eager version's.
+
+Gradients of q and k may be further by what the rounding of the output does to them, a price of flash attention that is worked out apart.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 
 from inference.kernels.flash_attention import calls
-from tests.inference.kernels.attention_cases import Case, assert_as_good_as_eager, cases, gradients, make_case
+from tests.inference.kernels.attention_cases import Case, assert_as_good_as_eager, cases, cost_of_rounding_the_output, gradients, make_case
 
 # The fixtures choose an implementation for all examples: nothing of one example is left for the next.
 drawn = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
@@ -54,5 +57,5 @@ def check_gradients(case: Case) -> None:
     ours = gradients(case.ours, case, case.q.dtype)
     # dS = P ∘ (dP - delta): sums over the value size that may cancel altogether.
     size = case.v.shape[-1] ** 0.5
-    for name, mine, theirs, truth in zip("qkv", ours, eager, exact, strict=True):
-        assert_as_good_as_eager(mine, theirs, truth, f"gradient of {name}", size=size)
+    for name, mine, theirs, truth, known in zip("qkv", ours, eager, exact, cost_of_rounding_the_output(case), strict=True):
+        assert_as_good_as_eager(mine, theirs, truth, f"gradient of {name}", size=size, known=known)

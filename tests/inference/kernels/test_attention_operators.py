@@ -53,9 +53,10 @@ def test_the_gradient_of_the_log_sum_exp(implementation: str) -> None:
 
 def test_compiled_whole_it_gives_the_same_gradients(implementation: str) -> None:
     case = make_case([(40, 40), (9, 9)], causal=True)
+    assert (case.max_q, case.max_k) == (40, 40)  # known to the case from here on: compiled code may not look into tensors
     compiled = torch.compile(case.ours, fullgraph=True, backend="aot_eager")
     for ours, other in zip(gradients(case.ours, case, torch.float32), gradients(compiled, case, torch.float32), strict=True):
-        assert torch.equal(ours, other)
+        torch.testing.assert_close(ours, other)
 
 
 @needs_compiler
