@@ -80,13 +80,13 @@ def contexts(steps: Sequence[Step], family: Family) -> list[tuple[Message, ...]]
 
 @given(st.lists(TOLD, min_size=2, max_size=24), families())
 @settings(max_examples=120, deadline=None)
-def test_each_context_begins_with_the_one_before_unless_a_trim_was_due(told: list[Told], family: Family) -> None:
-    steps = make_steps(told)
-    for count, (before, after) in enumerate(zip(contexts(steps, family), contexts(steps, family)[1:], strict=False)):
-        if not told[count].readable:  # its screenshot gives way to the next one: all that was before it stays
-            assert after[: len(before) - 1] == before[:-1] or trimmed(before, after)
-        else:
-            assert after[: len(before)] == before or trimmed(before, after)
+def test_each_context_begins_with_that_of_the_last_step_that_was_read_unless_a_trim_was_due(told: list[Told], family: Family) -> None:
+    shown = contexts(make_steps(told), family)
+    last = None
+    for one, context in zip(told, shown, strict=True):
+        if last is not None:
+            assert context[: len(last)] == last or trimmed(last, context)
+        last = context if one.readable else last  # what cannot be read is not told: its screenshot gives way to the next one
 
 
 def trimmed(before: Sequence[Message], after: Sequence[Message]) -> bool:
