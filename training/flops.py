@@ -1,7 +1,7 @@
-"""Floating-point operations of a forward pass over a pack, counted honestly: causal attention halved, every segment for itself, eyes included.
+"""Floating-point operations of a pass over a pack, counted honestly: causal attention halved, segments apart, eyes included.
 
 A multiplication and an addition are two. What is left out is small: norms, activations, rotations, softmax. The backward pass is twice
-the forward; computing activations again is work that the model does not need, so it is not counted in "model FLOPs" (Chowdhery et al., 2022).
+the forward; activations that are computed again are work that the model does not need, and do not count (Chowdhery et al., 2022).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BACKWARD = 3  # forward and backward, in forwards
 
 
 def forward_flops(model: Any, lengths: Sequence[int], grids: Sequence[tuple[int, int]] = (), *, num_supervised: int | None = None) -> float:
-    """Of a transformers model on segments of `lengths` tokens and pictures of `grids` patches; logits of `num_supervised` tokens, or all."""
+    """Of a transformers model on segments of `lengths` tokens and pictures of `grids` patches; logits of `num_supervised` tokens or all."""
     config = model.config.get_text_config()
     tokens = sum(lengths)
     head = model.get_output_embeddings().weight.numel()

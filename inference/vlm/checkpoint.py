@@ -50,7 +50,7 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             _check_type(folder, config.model_type)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            pictures = _read_picture_settings(folder)
+            pictures = read_picture_settings(folder)
             model, info = AutoModelForImageTextToText.from_pretrained(
                 folder, dtype=dtype, attn_implementation=attn_implementation, local_files_only=True, output_loading_info=True
             )
@@ -91,7 +91,8 @@ def _check_type(folder: Path, model_type: str) -> None:
         )
 
 
-def _read_picture_settings(folder: Path) -> PictureReader:
+def read_picture_settings(folder: Path) -> PictureReader:
+    """The numbers in the folder's `preprocessor_config.json`, by which pictures become patches."""
     # Named directly: the class that AutoImageProcessor would choose wants torchvision, and says so when it is missing.
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 

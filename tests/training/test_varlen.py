@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from inference.kernels.flash_attention import use_implementation
 from tests.training.tiny_models import MODELS, build, sample, samples
 from training.errors import NotPacked, PackingLeaks
 from training.packing import IGNORED, Sample, make_pack
+from training.varlen import attention
 from training.varlen.attention import segment_attention, use_packed_attention
 from training.varlen.network import PackedNetwork
 from training.varlen.self_test import check_packing
@@ -112,6 +114,19 @@ def test_branches_give_what_each_question_gives_with_its_own_copy_of_the_beginni
             wanted = network(make_pack([alone]), "library-logits")
             assert (packed[left:right] - wanted[start:]).abs().max() <= 1e-5
             assert (packed[:start] - wanted[:start]).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "deepseek_v3"])
+def test_our_own_kernels_compute_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in plain torch; the ones in C++ and on GPUs are held to the same reference by their own tests."""
+    network = PackedNetwork(build(kind))
+    tested = samples(network.core)
+    wanted = _gradients(network, lambda: network(make_pack(tested)))
+    monkeypatch.setattr(attention, "varlen_attention", lambda _: attention._our_kernels)
+    with use_implementation("torch"):
+        got = _gradients(network, lambda: network(make_pack(tested)))
+    for name, gradient in wanted.items():
+        assert (got[name] - gradient).norm() <= 1e-5 * gradient.norm() + 1e-7, name
 
 
 def test_a_state_cannot_be_shared_by_branches_and_says_so() -> None:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from inference.engines.base import Message
 from inference.families import Family
-from inference.vlm import checkpoint
-from inference.vlm.checkpoint import quiet, with_limits
+from inference.vlm.checkpoint import quiet, read_picture_settings, with_limits
 from inference.vlm.pictures import PictureReader
 from inference.vlm.prompt import PromptReader
 from training.errors import DataSetError
@@ -42,7 +41,7 @@ def open_model_folder(folder: Path, family: Family) -> ModelFolder:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            settings = checkpoint._read_picture_settings(folder)
+            settings = read_picture_settings(folder)
     except (OSError, ValueError, KeyError) as error:
         raise DataSetError(f"the model in {folder} cannot be opened: {error}") from error
     pictures = with_limits(settings, family.image.min_pixels, family.image.max_pixels)

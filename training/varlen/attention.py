@@ -7,6 +7,7 @@ Facts about what transformers does otherwise, each a silent leak, are in docs/tr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -146,8 +147,16 @@ def _attend(
 
 @cache
 def varlen_attention(device_type: str) -> Varlen:
-    """Deftly's own kernels where they compute on such a device, else one call of torch's attention a segment."""
-    return segment_attention
+    """Deftly's own kernels; on a CPU one call of torch's attention a segment, unless `DEFTLY_ATTENTION` names one of ours."""
+    if device_type == "cpu" and not os.environ.get("DEFTLY_ATTENTION"):
+        return segment_attention
+    return _our_kernels
+
+
+def _our_kernels(q: Tensor, k: Tensor, v: Tensor, cu_q: Tensor, cu_k: Tensor, *, window: int | None, **options: Any) -> Tensor:
+    from inference.kernels.flash_attention import flash_attention_varlen
+
+    return flash_attention_varlen(q, k, v, cu_q, cu_k, window=(-1, -1) if window is None else (window - 1, -1), **options)
 
 
 def _number(longest: Any, cu_seqlens: Tensor) -> int:
