@@ -53,6 +53,7 @@ def _add_prepare(verbs: Any) -> None:
     part.add_argument("--min-reward", type=float, metavar="R", help="learn only from episodes whose judge gave as much")
     part.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of uitars, agentnet and sharegpt files are")
     part.add_argument("--from-dialect", metavar="NAME", help="of uitars files: the dialect they are in, where it is not the family's")
+    part.add_argument("--share-beginnings", action="store_true", help="compute once what many questions about one screen share")
     part.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -89,6 +90,7 @@ def _prepare(options: argparse.Namespace) -> None:
         min_reward=options.min_reward,
         images=options.images,
         from_dialect=options.from_dialect,
+        share_beginnings=options.share_beginnings,
     )
     report = prepare(order, load_family(options.family), tell=lambda words: print(words, file=sys.stderr))
     if options.json:

@@ -258,6 +258,31 @@ def test_sharegpt_conversations_are_one_sample_with_every_answer_learnt(
     assert _learnt(store[0], tiny_folder, tiny_family) == ["A window.<|im_end|>", "A menu.<|im_end|>"]
 
 
+def test_questions_about_one_screen_share_it_and_teach_what_they_teach_alone(
+    tmp_path: Path, tiny_folder: Path, tiny_family: Family
+) -> None:
+    import torch
+
+    from training.packing import make_pack
+    from training.trainer.model import load_model
+    from training.varlen.network import PackedNetwork
+
+    asked = [("0.png", "Where is it?"), ("0.png", "And the other?"), ("0.png", "How many?"), ("1.png", "Where is it?")]
+    (tmp_path / "theirs").mkdir()
+    rows = [
+        {"conversations": [{"from": "human", "value": f"<image>{q}"}, {"from": "gpt", "value": f"So {q}"}], "image": i} for i, q in asked
+    ]
+    file = _write(tmp_path / "theirs", "chats.json", rows)
+    shared, report = _prepare(file, tiny_folder, tiny_family, tmp_path / "shared", form="sharegpt", share_beginnings=True)
+    alone, apart = _prepare(file, tiny_folder, tiny_family, tmp_path / "alone", form="sharegpt")
+    assert (len(shared), len(shared[0].branches), len(alone), report.supervised) == (2, 3, 4, apart.supervised)
+    assert report.tokens < apart.tokens
+    network = PackedNetwork(load_model(tiny_folder, torch.float32).eval())
+    with torch.no_grad():
+        together, one_by_one = (float(network(make_pack(list(_all(store))))) for store in (shared, alone))
+    assert together == pytest.approx(one_by_one, rel=1e-5)
+
+
 def test_a_long_conversation_is_split_before_a_question(tmp_path: Path, tiny_folder: Path, tiny_family: Family) -> None:
     turns = [{"from": who, "value": f"{word} {n} " + "x" * 40} for n in range(8) for who, word in (("human", "say"), ("gpt", "said"))]
     file = _write(tmp_path / "theirs", "chat.jsonl", {"system": "Be brief.", "conversations": turns})

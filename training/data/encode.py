@@ -34,6 +34,7 @@ class Encoded:
     supervised: npt.NDArray[np.bool_]
     pictures: tuple[str, ...]
     turns: int = 1
+    branches: tuple[int, ...] = ()
 
     @property
     def labels(self) -> Ids:

@@ -18,6 +18,7 @@ from training.data.exchange import Exchange, Items, LeftOut, Problem
 from training.data.model_folder import open_model_folder
 from training.data.pictures import PictureBook
 from training.data.report import OnBadData, Report
+from training.data.sharing import share_beginnings
 from training.data.store import SampleWriter, picture_settings
 from training.errors import BadData, DataSetError
 
@@ -38,6 +39,7 @@ class Order:
     min_reward: float | None = None
     images: Path | None = None
     from_dialect: str | None = None
+    share_beginnings: bool = False
 
 
 def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -> Report:
@@ -52,11 +54,8 @@ def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -
     report = Report(on_bad_data=order.on_bad_data, tell=tell)
     book = PictureBook(model.pictures, writer)
     encoder = Encoder(model, book, max_length=order.max_length)
-    for source in order.sources:
-        for item in _read(order, source, family):
-            for sample in _take(item, encoder, report):
-                _write(sample, writer, book, report)
-    for sample in encoder.finish():
+    samples = _samples(order, family, encoder, report)
+    for sample in share_beginnings(samples, max_length=order.max_length) if order.share_beginnings else samples:
         _write(sample, writer, book, report)
     if not report.samples:
         raise DataSetError(f"{', '.join(map(str, order.sources))}: nothing to learn from ({len(report.problems)} problems)")
@@ -65,6 +64,13 @@ def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -
     writer.close({**settings, "picture_settings": picture_settings(model.pictures), "order": _order_json(order)})
     write_whole(order.out / "report.json", (json.dumps(report.to_json(), indent=2) + "\n").encode())
     return report
+
+
+def _samples(order: Order, family: Family, encoder: Encoder, report: Report) -> Iterator[Encoded]:
+    for source in order.sources:
+        for item in _read(order, source, family):
+            yield from _take(item, encoder, report)
+    yield from encoder.finish()
 
 
 def _read(order: Order, source: Path, family: Family) -> Items:

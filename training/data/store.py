@@ -63,7 +63,7 @@ class SampleWriter:
             "positions": sample.positions.reshape(-1),
             "labels": labels,
             "pictures": list(picture_numbers),
-            "branches": [],
+            "branches": list(sample.branches),
             "length": len(sample.ids),
             "supervised": int((labels != IGNORED).sum()),
             "turns": sample.turns,

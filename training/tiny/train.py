@@ -1,6 +1,7 @@
 """Trains deftly-tiny on prepared shards: `python -m training.tiny.train --shards DIR --run DIR`. Stops at will; the same command goes on.
 
-The learning rate follows the processor time spent training, not a number of steps: it holds, then falls to zero over the last part of `--minutes`.
+The learning rate follows the processor time spent training, not a number of steps: it holds, then falls to zero over the last part
+of `--minutes`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class SegmentWise:
         layer = super().forward  # type: ignore[misc]
         options = {name: value for name, value in options.items() if not name.startswith(("cu_seq_lens", "max_length"))}
         if options.pop("key_index", None) is not None:
-            raise NotPacked(f"{type(self).__name__} keeps a state that questions cannot share: prepare the data without --share-prefix")
+            raise NotPacked(f"{type(self).__name__} keeps a state that questions cannot share: prepare the data without --share-beginnings")
         if cu_seq_lens_q is None:
             return cast(Tensor, layer(hidden_states, *args, **options))
         lengths = cu_seq_lens_q.diff().tolist()
