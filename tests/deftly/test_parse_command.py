@@ -132,7 +132,7 @@ def test_what_could_steer_a_terminal_is_shown_escaped(parse: Parse) -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--dialect", "tars", "--screen", "1920x1080"), "no dialect is called 'tars': did you mean uitars-1.5? Known are uitars-1.0, uitars-1.5"),
+        (("--dialect", "tars", "--screen", "1920x1080"), "no dialect is called 'tars': did you mean uitars-1.5? Known are uitars-1.0"),
         (("--dialect", "uitars-1.5", "--screen", "1920"), "'1920' is no size: write width x height"),
         (("--dialect", "uitars-1.5", "--screen", "0x1080"), "'0x1080' is no size"),
         (("--dialect", "uitars-1.5", "--screen", "-5x1080"), "--screen"),
@@ -166,3 +166,32 @@ def test_parsing_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], input="wait()", text=True, capture_output=True, timeout=120, check=True)
     assert done.stdout == "      1  wait  seconds=5.0\n"
     assert not {"torch", "numpy", "transformers", "PIL", "cv2", "mss", "Xlib", "rich", "agent", "inference"} & set(json.loads(done.stderr))
+
+
+def test_every_dialect_can_be_listed_without_more(parse: Parse) -> None:
+    done = parse("", "--list")
+    lines = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
+    assert {line.split()[0] for line in lines} >= {"uitars-1.0", "uitars-2", "opencua", "qwen3-vl-mobile", "anthropic", "ui-venus"}
+    assert next(line for line in lines if line.startswith("qwen3-vl ")).split()[:3] == ["qwen3-vl", "relative-1000", "qwen3vl"]
+
+
+def test_another_coordinate_rule_than_the_family_s(parse: Parse) -> None:
+    text = "## Code:\npyautogui.click(x=500, y=250)"
+    code, said = parsed(parse, text, "--dialect", "opencua", "--screen", "1000x1000", "--coordinates", "relative-1000")
+    assert (code, said["actions"][0]["point"]) == (0, [0.5, 0.25])
+    assert "--coordinates" in parse(text, "--dialect", "opencua", "--screen", "1000x1000", "--coordinates", "metres").err
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("qwen3vll", "qwen3-vl"), ("openCUAA", "opencua"), ("clade", "anthropic"), ("holo3", "holo")])
+def test_a_wrong_name_is_answered_with_the_nearest(parse: Parse, wrong: str, meant: str) -> None:
+    done = parse("wait()", "--dialect", wrong, "--screen", "1000x1000")
+    assert done.code == 2
+    assert f"did you mean {meant}" in done.err
+
+
+def test_every_dialect_answers_through_the_command_line(parse: Parse) -> None:
+    for line in parse("", "--list").out.splitlines():
+        code, said = parsed(parse, "I am done.", "--dialect", line.split()[0], "--screen", "1920x1080")
+        assert (code, said["actions"]) == (1, [])
+        assert said["error"]
