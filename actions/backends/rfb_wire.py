@@ -56,10 +56,10 @@ def greet(receive: Receive, send: Send, password: str | None) -> Size:
     send(b"RFB 003.008\n")
     _authenticate(receive, send, password)
     send(b"\x01")  # share the desktop with others
-    width, height = struct.unpack(">HH", receive(4))
+    size = check_size(Size(*struct.unpack(">HH", receive(4))))
     receive(16)  # its own pixel format
     receive(*struct.unpack(">I", receive(4)))  # its name
-    return check_size(Size(width, height))
+    return size
 
 
 def _authenticate(receive: Receive, send: Send, password: str | None) -> None:
