@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,6 +16,7 @@ import pytest
 from inference.engines.base import ChatRequest, EngineError
 from inference.engines.openai import OpenAIEngine
 from inference.models import bundled_model
+from inference.vlm.machine import set_threads
 from inference.vlm.wording import HALF_CHARACTER
 from tests.inference.tiny import Reference
 from tests.server.screens import Screen, draw_screen
@@ -27,6 +32,7 @@ MAX_TOKENS = 48
 @pytest.fixture(scope="module")
 def truth() -> list[str]:
     """What transformers' own `generate` says to all screens."""
+    set_threads(1)  # on busy cores a second one makes a small model ten times slower
     reference = Reference(bundled_model())
     return [reference.generate(screen.messages(), MAX_TOKENS).rstrip(HALF_CHARACTER) for screen in SCREENS]
 
@@ -250,3 +256,17 @@ def test_the_document_describes_the_bodies(served: Served) -> None:
     assert document["openapi"].startswith("3.")
     assert {"/v1/chat/completions", "/v1/act", "/v1/models", "/health", "/metrics"} <= set(document["paths"])
     assert {"ChatBody", "ActBody"} <= set(document["components"]["schemas"])
+
+
+@pytest.mark.browser
+@pytest.mark.display
+@pytest.mark.parametrize(("task", "seed"), [("click-button", 3), ("enter-text", 1)])
+def test_deftly_run_solves_tasks_against_it(served: Served, tmp_path: Path, task: str, seed: int) -> None:
+    pytest.importorskip("miniwob")
+    if not (shutil.which("Xvfb") and shutil.which("chromium")):
+        pytest.skip("Xvfb and chromium are needed")
+    command = [sys.executable, "-m", "deftly", "run", "--json", "--miniwob", task, "--seed", str(seed), "--episodes", str(tmp_path)]
+    command += ["--engine", "openai", "--base-url", f"{served.url}/v1", "--family", "deftly-tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["status"], told["reward"]) == (0, "done", 1.0), told
