@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -182,6 +184,7 @@ def _server(base_url: str | None, python: Path | None) -> Iterator[str]:
     from tests.e2e.vllm_server import serving_vllm
 
     assert python is not None
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the server does not outlive us
     with tempfile.TemporaryDirectory() as folder, serving_vllm(python, bundled_model(), Path(folder), *SERVER_OPTIONS) as url:
         yield url
 
