@@ -129,7 +129,8 @@ def _display() -> str:
     display = os.environ.get("DISPLAY")
     if wayland:
         raise NotWorking(
-            "this is a Wayland session, where only X programs can be seen and touched", "log in with an X11 session, or --virtual"
+            "this is a Wayland session, where only X programs can be seen and touched (xdg-desktop-portal is not built in)",
+            "log in with an X11 session, --virtual, --computer browser:URL, or share the session by VNC and --computer vnc://127.0.0.1",
         )
     if not display:
         raise NotWorking("DISPLAY is not set, so there is no desktop here")

@@ -193,6 +193,9 @@ def pip_would_bring_cuda(requirement: str) -> bool:
 def install_deftly(extras: list[str]) -> None:
     say(f"installing Deftly with {', '.join(extras)} (a minute or two the first time)")
     pip_install("-e", f"{REPO}[{','.join(extras)}]")
+    if "dev" in extras and sys.platform.startswith("linux"):
+        # Some tests act through it. It would bring an old copy of Xlib along, in the place of the one that we use.
+        pip_install("--no-deps", "pyautogui>=0.9.54")
 
 
 def pip_install(*arguments: str) -> None:

@@ -20,7 +20,11 @@ def open_backend(display: str | None = None) -> Backend:
 
         return PyAutoGuiBackend()
     if display is None and not os.environ.get("DISPLAY"):
-        wayland = " (a Wayland session without Xwayland is not supported)" if os.environ.get("WAYLAND_DISPLAY") else ""
+        wayland = (
+            " (a Wayland session without Xwayland is not supported: share it by VNC, for example)"
+            if os.environ.get("WAYLAND_DISPLAY")
+            else ""
+        )
         raise DisplayGone(f"no display to act on: DISPLAY is not set{wayland}. Name one, such as :0, or use a virtual desktop")
     from actions.backends.x11 import X11Backend
 
