@@ -1,62 +1,153 @@
-"""Evaluation on recorded steps from the command line: answers in, scores out, on paper or as JSON."""
+"""Evaluation on recorded steps from the command line: ask a model, or take stored answers, and score them."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from deftly.errors import UsageError
+from deftly.eval_words import in_words, warn
 
 if TYPE_CHECKING:
-    from evaluation.scoring import Result
+    from actions.dialects import Dialect
+    from evaluation.datasets import Dataset
+    from evaluation.predictions import Answer, Key
+    from inference.engines.base import ChatRequest
+    from inference.families import Family
 
-SHOWN_UNKNOWN = 3
+CONCURRENT = 16  # requests in flight where an engine takes several
+ONE_AT_A_TIME = ("transformers",)
 
 
 def evaluate_recorded(options: argparse.Namespace) -> int:
-    """Score the stored answers of `options`."""
+    """Score the answers of `options`: stored ones, or those of a model that is asked now; 1 when the engine left some out."""
     from evaluation.datasets import load_dataset
-    from evaluation.predictions import read_predictions
     from evaluation.scoring import score_answers
     from evaluation.summary import result_as_json
 
-    if options.predictions is None:
-        raise UsageError("answers to score are missing: give --predictions FILE")
-    answers = read_predictions(options.predictions)
-    result = score_answers(load_dataset(options.what, options.variant), answers, dialect=options.dialect, metric=options.metric)
-    told = result_as_json(result)
-    if options.report:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(json.dumps(told, indent=1) + "\n")
+    if options.predictions and (options.rescore or options.out):
+        raise UsageError(
+            "--predictions are answers in a file of yours, --out and --rescore are about a run of deftly eval: give one of them"
+        )
+    data = load_dataset(options.what, options.variant)
+    answers, dialect, about, failed = _answers(options, data)
+    result = score_answers(data, answers, dialect=dialect, metric=options.metric)
+    told = result_as_json(result) | ({"run": about} if about else {})
+    report = options.report or (options.out / "report.json" if options.out else None)
+    if report:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(json.dumps(told, indent=1) + "\n")
     print(json.dumps(told) if options.json else in_words(result, told["summary"]))
-    _warn(result)
-    return 0
+    warn(result)
+    if failed:
+        print(f"deftly: the engine had no answer for {failed} steps ({options.out}/failures.jsonl): run again to ask them", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def in_words(result: Result, summary: dict[str, Any]) -> str:
-    """The summary as a table for the terminal."""
-    data = result.dataset
-    lines = [f"{data.name}: {summary['num_steps']} steps of {summary['num_episodes']} episodes, scored as {result.metric.name}", ""]
-    lines += [_line("step score", summary["step"]), _line("  by episode", summary["step_macro"])]
-    lines += [_line("step success", summary["step_success"]), _line("episode success", summary["episode_success"])]
-    for title, figures in (("part", summary["parts"]), ("action", summary["actions"]), ("platform", summary["by_platform"])):
-        lines += ["", *(_line(f"{title} {name}", figure) for name, figure in figures.items())] if figures else []
-    lines += ["", *(f"{name.removeprefix('num_'):<26} {summary[name]}" for name in ("num_missing", "num_unreadable", "num_unknown"))]
-    return "\n".join(lines)
+def _answers(options: argparse.Namespace, data: Dataset) -> tuple[dict[Key, Answer], str | Dialect | None, dict[str, Any], int]:
+    """The answers, how they are written, what they came of, and how many are missing because the engine failed."""
+    from evaluation.predictions import read_predictions
+
+    if options.predictions:
+        return read_predictions(options.predictions), options.dialect, {}, 0
+    from agent.context import dialect_of
+    from evaluation.run_folder import RunFolder
+    from inference.families import load_family
+
+    if options.rescore:
+        if options.out is None:
+            raise UsageError("--rescore needs --out DIR: the folder of the run whose answers are scored again")
+        folder = RunFolder(options.out)
+        about = folder.about()
+        return folder.answers(), options.dialect or dialect_of(load_family(options.out / "family.yaml")), about, 0
+    family = load_family(options.family)
+    about, failed = _ask(options, data, family)
+    return RunFolder(options.out).answers(), options.dialect or dialect_of(family), about, failed
 
 
-def _line(name: str, figure: dict[str, Any]) -> str:
-    error = "        " if figure["standard_error"] is None else f"± {figure['standard_error']:5.1%}"
-    interval = "" if figure["interval"] is None else f"   95 % from {figure['interval'][0]:.1%} to {figure['interval'][1]:.1%}"
-    return f"{name:<26} {figure['mean']:6.1%} {error}   {figure['num_steps']:>6}{interval}"
+def _ask(options: argparse.Namespace, data: Dataset, family: Family) -> tuple[dict[str, Any], int]:
+    """Ask the model for every step that has no answer yet."""
+    from deftly.eval_progress import shown_progress
+    from deftly.workplace import open_engine_for
+    from evaluation.contamination import check_recorded, read_card
+    from evaluation.metrics.registry import get_metric
+    from evaluation.run_folder import RunFolder
+    from evaluation.runner import Runner
+    from inference.families.dump import to_yaml
+    from inference.models import bundled_model
+
+    if not options.allow_trained:
+        local = bundled_model() if options.engine in ONE_AT_A_TIME and not options.model else options.model
+        check_recorded(read_card(local), data.name, sorted({step.episode for step in data.steps}))
+    engine = open_engine_for(family, options.engine, engine_options(options))
+    options.out = options.out or default_folder(data, engine.name, family.name, options.context)
+    folder, steps = RunFolder(options.out), data.steps[: options.limit]
+    about = about_run(options, data, engine.name, family)
+    folder.begin(about)
+    (options.out / "family.yaml").write_text(to_yaml(family))
+    known = {(step.episode, step.step) for step in steps}
+    with shown_progress(len(steps), len(known & set(folder.answers()))) as watch:
+        runner = Runner(
+            engine=engine,
+            family=family,
+            vocabulary=get_metric(data.metric).vocabulary,
+            folder=folder,
+            context=options.context,
+            concurrency=options.concurrency or (1 if options.engine in ONE_AT_A_TIME else CONCURRENT),
+            seed=options.seed,
+            watch=watch,
+        )
+        try:
+            failed = runner.run(steps)
+        finally:
+            engine.close()
+    return about, failed
 
 
-def _warn(result: Result) -> None:
-    if result.num_missing:
-        print(f"deftly: {result.num_missing} of {len(result.scored)} steps have no prediction and count as 0", file=sys.stderr)
-    if result.unknown:
-        some = "; ".join(f"step {each.step} of {each.episode!r} (line {each.line})" for each in result.unknown[:SHOWN_UNKNOWN])
-        more = f" and {len(result.unknown) - SHOWN_UNKNOWN} more" if len(result.unknown) > SHOWN_UNKNOWN else ""
-        print(f"deftly: predictions for steps that the data set does not have are left out: {some}{more}", file=sys.stderr)
+def engine_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What the engine is opened with."""
+    if options.engine == "scripted":
+        from deftly.workplace import read_script
+
+        if options.script is None:
+            raise UsageError("--engine scripted needs --script FILE: its replies, one JSON string a line, said again and again")
+        replies = read_script(options.script)
+        return {"replies": lambda request: replies[crc32(_words(request)) % len(replies)]}
+    told = {"model": options.model, "base_url": options.base_url}
+    return {key: value for key, value in told.items() if value}
+
+
+def _words(request: ChatRequest) -> bytes:
+    """What is said in a request, so that the same question has the same scripted answer, in whatever order questions come."""
+    return "\n".join(part for message in request.messages for part in message.content if isinstance(part, str)).encode()
+
+
+def default_folder(data: Dataset, model: str, family: str, context: str) -> Path:
+    """Where a run is kept when nobody says: the same run finds its answers again."""
+    name = "-".join((data.name, data.variant, data.digest[:8], Path(model).name, family, context))
+    return Path("eval") / re.sub(r"[^A-Za-z0-9.]+", "-", name)
+
+
+def about_run(options: argparse.Namespace, data: Dataset, model: str, family: Family) -> dict[str, Any]:
+    """Everything that decides the answers, and with what they were made."""
+    from dataclasses import asdict
+    from importlib.metadata import version
+
+    import deftly
+
+    return {
+        "dataset": {"name": data.name, "variant": data.variant, "sha256": data.digest, "limit": options.limit},
+        "model": model,
+        "engine": options.engine,
+        "family": asdict(family),
+        "context": options.context,
+        "seed": options.seed,
+        "versions": {"deftly": deftly.__version__, **{name: version(name) for name in ("torch", "transformers")}},
+        "started": time.time(),
+    }

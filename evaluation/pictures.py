@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from actions.geometry import Size
+from actions.geometry import Geometry, Size
 from evaluation.errors import DatasetError
 
 if TYPE_CHECKING:
-    from agent.capture import Screenshot
+    from agent.screenshot import Screenshot
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -64,20 +64,26 @@ class Picture:
             raise DatasetError(f"the picture {self.where} cannot be read: {error.strerror or error}") from error
 
     def screenshot(self) -> Screenshot:
-        """As the model is shown it; a PNG is handed on as it is, anything else is decoded.
+        """As the model is shown it; read when an engine looks at it. A PNG is handed on as it is, anything else is encoded anew.
 
         Raises:
             DatasetError: it is missing or damaged.
         """
+        from agent.screenshot import Screenshot
+
+        width, height = self.size
+        return Screenshot(geometry=Geometry(left=0, top=0, width=width, height=height), taken_at=0.0, png=self._png)
+
+    def _png(self) -> bytes:
+        data = self.read()
+        if data.startswith(PNG):
+            return data
         from PIL import Image
 
-        from agent.capture import Screenshot
+        from agent.png import encode
 
-        data = self.read()
         try:
-            if data.startswith(PNG):
-                return Screenshot.from_png(data)
             with Image.open(io.BytesIO(data)) as image:
-                return Screenshot.from_rgb(np.asarray(image.convert("RGB")), taken_at=0.0)
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{self.where} is no picture that can be read: {error}") from error
+                return encode(np.asarray(image.convert("RGB")))
+        except OSError as error:
+            raise DatasetError(f"the picture {self.where} cannot be read: {error}") from error

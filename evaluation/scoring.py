@@ -42,21 +42,23 @@ class Result:
         return sum(bool(each.note) and each.note != MISSING for each in self.scored)
 
 
-def score_answers(dataset: Dataset, answers: Mapping[Key, Answer], *, dialect: str | None = None, metric: str | None = None) -> Result:
-    """The scores of `answers`; a step without one gets 0 and is counted as missing.
+def score_answers(
+    dataset: Dataset, answers: Mapping[Key, Answer], *, dialect: str | Dialect | None = None, metric: str | None = None
+) -> Result:
+    """The scores of `answers`; a step without one gets 0 and is counted as missing. `dialect` is a name, or one bound to its family.
 
     Raises:
         UnknownDialect, UnknownMetric: there is no such thing.
         PredictionsError: not one answer is to a step of this data set.
     """
-    judge, name = get_metric(metric or dataset.metric), dialect or dataset.dialect
-    reader = make_reader(name, judge.vocabulary)
+    judge, spoken = get_metric(metric or dataset.metric), dialect or dataset.dialect
+    reader = make_reader(spoken, judge.vocabulary) if isinstance(spoken, str) else reader_of(spoken, judge.vocabulary)
     known = {(step.episode, step.step) for step in dataset.steps}
     unknown = tuple(answer for key, answer in answers.items() if key not in known)
     if answers and len(unknown) == len(answers):
         raise PredictionsError(_all_unknown(dataset, unknown))
     scored = tuple(_scored(dataset.steps, answers, judge, reader))
-    return Result(dataset=dataset, metric=judge, dialect=name, scored=scored, unknown=unknown)
+    return Result(dataset=dataset, metric=judge, dialect=spoken if isinstance(spoken, str) else spoken.name, scored=scored, unknown=unknown)
 
 
 def make_reader(dialect: str, vocabulary: Vocabulary) -> Reader:

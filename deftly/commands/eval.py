@@ -41,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     recorded.add_argument(
         "--predictions", type=Path, metavar="FILE", help='score stored answers, JSON lines of {"episode", "step", "text"}'
     )
+    recorded.add_argument("--out", type=Path, metavar="DIR", help="the run's folder, where it also goes on (default: eval/…)")
+    recorded.add_argument("--rescore", action="store_true", help="score the answers in --out again, without a model")
+    recorded.add_argument("--context", choices=("teacher", "own"), default="teacher", help="earlier steps as recorded, or as answered")
+    recorded.add_argument("--concurrency", type=int, metavar="N", help="requests in flight (default: 16; in this process 1)")
+    recorded.add_argument("--limit", type=int, metavar="N", help="only the first N steps")
+    recorded.add_argument("--seed", type=int, metavar="N", help="of the engine's sampling")
+    recorded.add_argument("--script", type=Path, metavar="FILE", help="replies of the scripted engine, one JSON string a line")
     recorded.add_argument("--dialect", metavar="NAME", help="how the answers are written (default: the data set's own format)")
     recorded.add_argument("--variant", metavar="NAME", help="which of the data set's splits or instructions (docs/evaluation.md)")
     recorded.add_argument("--metric", metavar="NAME", help="default: the data set's own")
