@@ -60,7 +60,7 @@ class BrowserComputer(ScreenComputer):
 
 
 class BrowserEyes:
-    """Looks at the tab in front, by `Page.captureScreenshot`, 40 ms at 1280x720. Any number may look at one session, each from a thread of its own."""
+    """Looks at the tab in front, by `Page.captureScreenshot`, 40 ms at 1280x720. Any number may look, each from its own thread."""
 
     losses = 0  # a browser that is gone does not come back
 

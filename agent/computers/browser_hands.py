@@ -33,12 +33,15 @@ _NAMES = {
     "space": " ",
 }
 # By the code of its key a character follows a held Shift; by its own name it would stay as it is.
-_CODES = {
-    **{letter: f"Key{letter.upper()}" for letter in ascii_lowercase},
-    **{digit: f"Digit{digit}" for digit in digits},
-    **{"-": "Minus", "=": "Equal", "[": "BracketLeft", "]": "BracketRight", "\\": "Backslash", ";": "Semicolon"},
-    **{"'": "Quote", "`": "Backquote", ",": "Comma", ".": "Period", "/": "Slash"},
-}
+_PUNCTUATION_CODES = (
+    *("Minus", "Equal", "BracketLeft", "BracketRight", "Backslash", "Semicolon"),
+    *("Quote", "Backquote", "Comma", "Period", "Slash"),
+)
+_CODES = (
+    dict(zip("-=[]\\;'`,./", _PUNCTUATION_CODES, strict=True))
+    | {letter: f"Key{letter.upper()}" for letter in ascii_lowercase}
+    | {digit: f"Digit{digit}" for digit in digits}
+)
 # Playwright's keyboard is a US one, with the function keys of a desktop.
 _MISSING = frozenset(f"f{n}" for n in range(13, 25))
 
