@@ -33,7 +33,7 @@ _LABEL = re.compile(r"\s*(?:#{1,3}[ \t]*|\*\*)?(Observation|Thought|Action)\**[ 
 # All that calls with literal arguments are made of. A text in quotes is one token; two signs in a row, or an operator, are none.
 _STRING = r"""[rRuUbB]{0,2}(?:'''(?:[^'\\]|\\.|'(?!''))*'''|\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
 _NAME = r"""(?!(?:not|lambda|if|else|and|or|is|in|for|await|yield|async)\b)[A-Za-z_]\w*+(?!['"])"""
-_TOKEN = re.compile(rf"\s+|\#[^\n]*|{_STRING}|{_NAME}|[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?!\w)|[.,=()\[\];]", re.DOTALL)
+_TOKENS = re.compile(rf"(?:\s+|\#[^\n]*|{_STRING}|{_NAME}|[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?!\w)|[.,=()\[\];])*+", re.DOTALL)
 _RAW = re.compile(r"[^\w][rR]['\"]")
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _VALID_ESCAPES = frozenset("\n\\'\"abfnrtvx01234567NuU")
@@ -141,16 +141,14 @@ def read_calls(code: str) -> list[CodeCall]:
         raise CodeError("the code holds no action: write one such as pyautogui.click(x=0.5, y=0.5)")
     if len(statements) > MAX_ACTIONS:
         raise CodeError(f"there are more than {MAX_ACTIONS} actions: ask the model for fewer at a time")
-    return [_call(statement, code) for statement in statements]
+    lines = code.strip().split("\n")  # Python also ends lines at a lone carriage return, so it may count more
+    return [_call(statement, lines[min(statement.lineno, len(lines)) - 1][:120]) for statement in statements]
 
 
 def _parse(code: str) -> ast.Module:
-    at = 0
-    while at < len(code):
-        token = _TOKEN.match(code, at)
-        if not token:
-            raise CodeError(f"only calls with literal arguments are read, not {shown(code, at)}")
-        at = token.end()
+    end = _TOKENS.match(code).end()  # type: ignore[union-attr] # it matches nothing, too
+    if end < len(code):
+        raise CodeError(f"only calls with literal arguments are read, not {shown(code, end)}")
     if "\\" in code and not _RAW.search(code):  # "C:\dir": Python warns of such escapes, and keeps them as they are
         code = _BACKSLASH.sub(lambda found: found[0] if found[1] in _VALID_ESCAPES else "\\" + found[0], code)
     try:
@@ -186,8 +184,8 @@ def _is_import(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Import) and all(each.name in _IMPORTS and each.asname is None for each in statement.names)
 
 
-def _call(statement: ast.stmt, code: str) -> CodeCall:
-    source = _source(statement, code)
+def _call(statement: ast.stmt, source: str) -> CodeCall:
+    """The call that the statement is; `source` is its first line, for messages."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         raise CodeError(f"{shown(source, length=80)} is no call such as pyautogui.click(x=0.5, y=0.5)")
     call = statement.value
@@ -219,9 +217,3 @@ def _literal(node: ast.expr, source: str) -> Literal:
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_literal(item, source) for item in items]
     raise CodeError(f"{shown(source, length=80)} has an argument that is no literal: write numbers and texts")
-
-
-def _source(node: ast.stmt, code: str) -> str:
-    """The beginning of the statement, for messages. (`ast.get_source_segment` takes quadratic time over many statements.)"""
-    lines = code.strip().split("\n", node.lineno)
-    return lines[node.lineno - 1][:120] if node.lineno <= len(lines) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TypeVar
 
 from actions.coordinates import ModelSpace, space_of
@@ -123,11 +124,11 @@ class Values:
         for name in names:
             self._kwargs.pop(name, None)
 
-    def finish(self) -> None:
-        """Refuse what was not taken."""
+    def finish(self, ignored: Set[str]) -> None:
+        """Refuse what was not taken, save the names that are `ignored`."""
         if any(not isinstance(each, int | float) for each in self._args) or len(self._args) > 2:
             raise ValueError(f"{self.word} has {len(self._args)} argument(s) too many: it takes {', '.join(self._known) or 'none'}")
-        for name in self._kwargs:
+        for name in self._kwargs.keys() - ignored:
             raise ValueError(f"{self.word} has no argument {shown(name)}: it takes {', '.join(self._known) or 'none'}")
 
     def _chord(self, value: object) -> tuple[str, ...]:

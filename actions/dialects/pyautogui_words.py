@@ -48,7 +48,7 @@ CLICKS: dict[str, tuple[Button, int]] = {
     "middleclick": ("middle", 1),
 }
 Read = Callable[[Values, list[Action]], None]
-_NOT_PERFORMED = ("duration", "tween", "interval", "pause", "_pause", "logscreenshot", "mousedownup")
+_NOT_PERFORMED = frozenset(("duration", "tween", "interval", "pause", "_pause", "logScreenshot", "mouseDownUp"))
 
 
 def read_call(call: CodeCall, given: Values, actions: list[Action]) -> None:
@@ -68,8 +68,7 @@ def read_call(call: CodeCall, given: Values, actions: list[Action]) -> None:
     if read is None:
         raise ValueError(f"there is no action called {call.name[:60]!r}: use pyautogui's or computer's, such as {_OFFERED}")
     read(given, actions)
-    given.drop(*_NOT_PERFORMED)
-    given.finish()
+    given.finish(_NOT_PERFORMED)
 
 
 def _read_click(given: Values, actions: list[Action]) -> None:

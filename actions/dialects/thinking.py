@@ -33,16 +33,11 @@ def _closing_of(tag: str, text: str, at: int) -> re.Match[str] | None:
 def without_tails(text: str, *tails: str) -> str:
     """`text` without the white space, turn ends and `tails` that models leave behind what they say."""
     tails = (*TURN_ENDS, *tails)
-    end, left = len(text.rstrip()), -1
-    if not text.endswith(tails, 0, end):
-        return text[:end]
-    while left != end:
-        left = end
+    end = len(text.rstrip())
+    while text.endswith(tails, 0, end):
+        end -= next(len(tail) for tail in tails if text.endswith(tail, 0, end))
         while end and text[end - 1].isspace():
             end -= 1
-        for tail in tails:
-            if text.endswith(tail, 0, end):
-                end -= len(tail)
     return text[:end]
 
 

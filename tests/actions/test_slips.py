@@ -114,6 +114,8 @@ TOLERATED: list[tuple[str, str, tuple[Action, ...]]] = [
     # a word in the wrong case
     ("qwen3-vl", tool(action="Left_Click", coordinate=[500, 500]), MIDDLE),
     ("glm-v", "done()", (Finished(),)),
+    # a carriage return ends a line, too
+    ("kimi-vl", "## Code:\npyautogui.click(0.5, 0.5)\rcomputer.wait(5)", (*MIDDLE, Wait())),
 ]
 
 
