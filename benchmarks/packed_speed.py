@@ -92,7 +92,7 @@ def padded_loss(network: PackedNetwork, samples: Sequence[Sample], device: str) 
     mask = torch.tensor([[n < len(sample.ids) for n in range(longest)] for sample in samples], device=device)
     ids, wanted = (torch.from_numpy(np.stack(x)).to(device) for x in (rows, labels))
     hidden = network.core.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    return network._loss(hidden.flatten(0, 1), wanted.flatten()) / int((wanted != IGNORED).sum())
+    return network.summed_loss(hidden.flatten(0, 1), wanted.flatten()) / int((wanted != IGNORED).sum())
 
 
 def epoch(kind: str, options: argparse.Namespace, steps_at_most: int | None = None) -> dict[str, float]:

@@ -25,7 +25,7 @@ def forward_flops(model: Any, lengths: Sequence[int], grids: Sequence[tuple[int,
     layers = sum(kind != "linear_attention" for kind in getattr(config, "layer_types", None) or ["full"] * config.num_hidden_layers)
     # QKᵀ and PV, each 2 · length² · width, of which causality needs half.
     text += layers * sum(2.0 * length**2 * head_dim * config.num_attention_heads for length in lengths)
-    return text + _vision_flops(model, grids)
+    return float(text + _vision_flops(model, grids))
 
 
 def _vision_flops(model: Any, grids: Sequence[tuple[int, int]]) -> float:
@@ -41,7 +41,7 @@ def _vision_flops(model: Any, grids: Sequence[tuple[int, int]]) -> float:
     window = (getattr(eyes, "window_size", 0) // eyes.patch_size) ** 2 if whole else 0
     num_whole = depth if whole is None else len(whole)
     attention = sum(4.0 * width * (num_whole * n**2 + (depth - num_whole) * n * min(n, window)) for n in patches)
-    return 2.0 * blocks * sum(patches) + 2.0 * merger * sum(patches) / merged + attention
+    return float(2.0 * blocks * sum(patches) + 2.0 * merger * sum(patches) / merged + attention)
 
 
 def _matrices(model: nn.Module, *, vision: bool) -> int:

@@ -122,7 +122,7 @@ def test_our_own_kernels_compute_the_same(kind: str, monkeypatch: pytest.MonkeyP
     network = PackedNetwork(build(kind))
     tested = samples(network.core)
     wanted = _gradients(network, lambda: network(make_pack(tested)))
-    monkeypatch.setattr(attention, "varlen_attention", lambda _: attention._our_kernels)
+    monkeypatch.setattr(attention, "varlen_attention", lambda _: attention.our_kernels)
     with use_implementation("torch"):
         got = _gradients(network, lambda: network(make_pack(tested)))
     for name, gradient in wanted.items():

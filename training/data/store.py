@@ -20,12 +20,11 @@ from agent import png
 from agent.durable import write_whole
 from inference.vlm.pictures import PictureReader
 from training.data.encode import Encoded
+from training.data.shards import GROUP_ROWS, Shards, picture_schema, sample_schema
 from training.errors import DataSetError
 from training.packing import IGNORED, Ids, Picture, Sample
 
 FORMAT, VERSION = "deftly-samples", 1
-GROUP_ROWS = {"samples": 16, "pictures": 4}  # rows that are read together: reading is random, and a picture is large
-SHARD_BYTES = 256 * 1024**2
 GROUPS_KEPT = 8  # decoded, so that neighbours need not be read again
 
 
@@ -46,8 +45,8 @@ class SampleWriter:
         if any(folder.glob("*.parquet")) or (folder / "dataset.json").exists():
             raise DataSetError(f"{folder} holds a data set already: choose another folder, or remove it")
         self.folder = folder
-        self._samples = _Shards(folder, "samples", _sample_schema())
-        self._pictures = _Shards(folder, "pictures", _picture_schema())
+        self._samples = Shards(folder, "samples", sample_schema())
+        self._pictures = Shards(folder, "pictures", picture_schema())
 
     def add_picture(self, row: PictureRow) -> int:
         """Its number."""
@@ -77,48 +76,6 @@ class SampleWriter:
         counts = {"samples": self._samples.count, "pictures": self._pictures.count}
         data = {"format": FORMAT, "version": VERSION, **counts, **about}
         write_whole(self.folder / "dataset.json", (json.dumps(data, indent=2) + "\n").encode())
-
-
-class _Shards:
-    """Rows of one kind, in files of about `SHARD_BYTES`."""
-
-    def __init__(self, folder: Path, kind: str, schema: Any) -> None:
-        self._folder, self._kind, self._schema = folder, kind, schema
-        self._rows: list[Mapping[str, Any]] = []
-        self._writer: Any = None
-        self._bytes = self._shard = self.count = 0
-
-    def add(self, row: Mapping[str, Any], *, size: int) -> int:
-        self._rows.append(row)
-        self._bytes += size
-        if len(self._rows) == GROUP_ROWS[self._kind]:
-            self._flush()
-        self.count += 1
-        return self.count - 1
-
-    def close(self) -> None:
-        self._flush()
-        self._end_shard()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        if not self._rows:
-            return
-        if self._writer is None:
-            file = self._folder / f"{self._kind}-{self._shard:05d}.parquet"
-            codec = {"png": "none"} if self._kind == "pictures" else "zstd"
-            self._writer = parquet.ParquetWriter(file, self._schema, compression=codec)
-        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
-        self._rows.clear()
-        if self._bytes > SHARD_BYTES:
-            self._end_shard()
-
-    def _end_shard(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer, self._bytes, self._shard = None, 0, self._shard + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,18 +212,3 @@ def _read_about(folder: Path) -> dict[str, Any]:
 def picture_settings(reader: PictureReader) -> dict[str, Any]:
     """As JSON, for `dataset.json`."""
     return asdict(reader)
-
-
-def _sample_schema() -> Any:
-    import pyarrow as pa
-
-    numbers = pa.list_(pa.int32())
-    lists = dict.fromkeys(("ids", "positions", "labels", "pictures", "branches"), numbers)
-    whole = {name: pa.int32() for name in ("length", "supervised", "turns")}
-    return pa.schema({"name": pa.string(), "source": pa.string(), **lists, **whole})
-
-
-def _picture_schema() -> Any:
-    import pyarrow as pa
-
-    return pa.schema({"sha256": pa.string(), "rows": pa.int32(), "columns": pa.int32(), "png": pa.binary()})

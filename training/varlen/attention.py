@@ -150,13 +150,15 @@ def varlen_attention(device_type: str) -> Varlen:
     """Deftly's own kernels; on a CPU one call of torch's attention a segment, unless `DEFTLY_ATTENTION` names one of ours."""
     if device_type == "cpu" and not os.environ.get("DEFTLY_ATTENTION"):
         return segment_attention
-    return _our_kernels
+    return our_kernels
 
 
-def _our_kernels(q: Tensor, k: Tensor, v: Tensor, cu_q: Tensor, cu_k: Tensor, *, window: int | None, **options: Any) -> Tensor:
+def our_kernels(q: Tensor, k: Tensor, v: Tensor, cu_q: Tensor, cu_k: Tensor, *, window: int | None, **options: Any) -> Tensor:
+    """The same as `segment_attention`, by Deftly's kernels."""
     from inference.kernels.flash_attention import flash_attention_varlen
 
-    return flash_attention_varlen(q, k, v, cu_q, cu_k, window=(-1, -1) if window is None else (window - 1, -1), **options)
+    out: Tensor = flash_attention_varlen(q, k, v, cu_q, cu_k, window=(-1, -1) if window is None else (window - 1, -1), **options)
+    return out
 
 
 def _number(longest: Any, cu_seqlens: Tensor) -> int:

@@ -49,7 +49,7 @@ class PackedNetwork(nn.Module):
             return cast(Tensor, self.core.get_output_embeddings()(hidden[-1]))
         if want == "logits":
             return cast(Tensor, self.core.get_output_embeddings()(hidden))
-        return self._loss(hidden, pack.labels[0]) + unseen
+        return self.summed_loss(hidden, pack.labels[0]) + unseen
 
     def _hidden(self, pack: Pack) -> tuple[Tensor, Tensor]:
         """States `[T, D]` after the last norm, and a zero that hangs on the eyes where the pack has no pictures.
@@ -86,7 +86,8 @@ class PackedNetwork(nn.Module):
         side = self.core.config.vision_config.patch_size  # whose patches stay squares
         return pixel_values.view(len(pixel_values), -1, side, side)
 
-    def _loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+    def summed_loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of `labels` `[T]` from states `[T, D]`, summed."""
         learnt = (labels != IGNORED).nonzero()[:, 0]
         if not len(learnt):  # the rank still has to take part, with gradients of zero
             return self._chunk_loss(hidden[:1], labels[:1].clamp_min(0)) * 0.0
