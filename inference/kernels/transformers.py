@@ -176,8 +176,11 @@ def _from_positions(
         restarts = (position_ids[0].diff() != 1).nonzero()[:, 0] + 1
         ends = torch.cat([restarts.new_zeros(1), restarts, restarts.new_full((1,), num_queries)]).to(torch.int32)
         return ends, ends
-    rows = torch.arange(batch + 1, dtype=torch.int32, device=device)
-    return rows * num_queries, rows * num_keys
+    return _even(batch, num_queries, device), _even(batch, num_keys, device)
+
+
+def _even(batch: int, length: int, device: torch.device) -> Tensor:
+    return torch.tensor([row * length for row in range(batch + 1)], dtype=torch.int32, device=device)
 
 
 def _ends(lengths: Tensor) -> Tensor:

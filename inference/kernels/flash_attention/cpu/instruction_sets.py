@@ -35,6 +35,7 @@ LEVELS = (  # best first
 )
 
 
+@cache
 def available() -> tuple[InstructionSet, ...]:
     """What this processor has, best first."""
     flags = _processor_flags()
