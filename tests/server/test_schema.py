@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 
 from tests.server.serving import Served
 
-PATHS = ("/v1/act", "/v1/chat/completions", "/session", "/v1/models/{model}", "/v1/completions")
+WITH_BODY = ("/v1/act", "/v1/chat/completions", "/session", "/v1/completions")
+CASES = [*((path, True) for path in (*WITH_BODY, "/v1/models/{model}")), *((path, False) for path in WITH_BODY)]
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("valid", [True, False], ids=["as described", "not as described"])
+@pytest.mark.parametrize(("path", "valid"), CASES)
 def test_no_body_makes_the_server_fail(embedded: Served, path: str, valid: bool) -> None:
     with embedded.client() as client:
         document = client.get("/openapi.json").json()
         schema = schemathesis.openapi.from_dict(document)
         mode = schemathesis.GenerationMode.POSITIVE if valid else schemathesis.GenerationMode.NEGATIVE
-        for operation in schema[path].values():
-            _try(client, operation, mode)
+        for method, operation in schema[path].items():
+            if valid or method.lower() == "post":  # without a body there is nothing to get wrong
+                _try(client, operation, mode)
 
 
 def _try(client: httpx.Client, operation: object, mode: object) -> None:
