@@ -10,10 +10,10 @@ import importlib
 import importlib.util
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ ORDER = {"cpu": ("cpu", "torch"), "cuda": ("triton", "torch")}  # by device; any
 
 _chosen = "auto"
 _calls: Counter[str] = Counter()
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Implementation(Protocol):
@@ -71,7 +74,12 @@ class Implementation(Protocol):
     ) -> Tensor: ...
 
 
-@torch.compiler.assume_constant_result  # chosen when a graph is traced, and part of the graph
+def _when_traced(function: Callable[P, R]) -> Callable[P, R]:
+    """Called when a graph is traced, its result being part of the graph."""
+    return cast(Callable[P, R], torch.compiler.assume_constant_result(function))  # type: ignore[no-untyped-call]
+
+
+@_when_traced
 def choose(device: torch.device, dtype: torch.dtype) -> str:
     """The name of the implementation for such tensors: the one asked for, or the first of the device's that can.
 
