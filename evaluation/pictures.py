@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from evaluation.errors import DatasetError
 if TYPE_CHECKING:
     from agent.screenshot import Screenshot
 
+KEPT = 32  # the same screens are shown again in the steps that follow; 6 MB each at 1920x1080 where an engine decodes them
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -69,10 +70,7 @@ class Picture:
         Raises:
             DatasetError: it is missing or damaged.
         """
-        from agent.screenshot import Screenshot
-
-        width, height = self.size
-        return Screenshot(geometry=Geometry(left=0, top=0, width=width, height=height), taken_at=0.0, png=self._png)
+        return _screenshot(self)
 
     def _png(self) -> bytes:
         data = self.read()
@@ -87,3 +85,11 @@ class Picture:
                 return encode(np.asarray(image.convert("RGB")))
         except OSError as error:
             raise DatasetError(f"the picture {self.where} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=KEPT)
+def _screenshot(picture: Picture) -> Screenshot:
+    from agent.screenshot import Screenshot
+
+    width, height = picture.size
+    return Screenshot(geometry=Geometry(left=0, top=0, width=width, height=height), taken_at=0.0, png=picture._png)

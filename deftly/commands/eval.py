@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from deftly.errors import UsageError
@@ -19,9 +20,14 @@ def eval_command(argv: list[str]) -> int:
         from deftly.eval_live import evaluate_live
 
         return evaluate_live(options)
+    from agent.endings import RunEnded
     from deftly.eval_recorded import evaluate_recorded
 
-    return evaluate_recorded(options)
+    try:
+        return evaluate_recorded(options)
+    except RunEnded as end:  # the model cannot be reached
+        print(f"deftly: {end}", file=sys.stderr)
+        return end.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

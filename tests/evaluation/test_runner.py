@@ -215,3 +215,11 @@ def test_through_the_command_line_with_a_rescore(data: Path, tmp_path: Path) -> 
     refused = subprocess.run(other, capture_output=True, text=True, timeout=120, check=False)
     assert refused.returncode == 2
     assert "context differs" in refused.stderr
+
+
+def test_a_server_that_is_not_there_is_exit_code_6(data: Path, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "deftly", "eval", str(data), "--engine", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1"]
+    argv += ["--family", "uitars-1.5", "--out", str(tmp_path / "run"), "--concurrency", "8"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 6
+    assert "the same command goes on" in done.stderr
