@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +35,22 @@ def test_without_a_python_it_says_which_are_fit(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "no Python from 3.11 to 3.13 was found" in done.stderr
+
+
+def setup_vllm(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The set-up of vLLM in a checkout in `folder`, without any package index."""
+    if not (folder / "scripts").exists():
+        shutil.copytree(REPO / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPO / "pyproject.toml", folder)
+    command = [sys.executable, "-m", "scripts.setup_vllm", *options]
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PATH": os.environ["PATH"], "HOME": str(folder)}
+    return subprocess.run(command, cwd=folder, env=nowhere, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_where_vllm_cannot_be_installed_the_tests_go_on_without_and_a_line_says_so(tmp_path: Path) -> None:
+    done = setup_vllm(tmp_path, "--optional")
+    assert done.returncode == 0, done.stderr
+    assert "the tests that need it will be skipped: pip could not install vllm" in done.stdout
+    asked_for = setup_vllm(tmp_path)
+    assert asked_for.returncode == 1
+    assert "pip could not install vllm" in asked_for.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -270,3 +271,17 @@ def test_deftly_run_solves_tasks_against_it(served: Served, tmp_path: Path, task
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     told = json.loads(done.stdout)
     assert (done.returncode, told["status"], told["reward"]) == (0, "done", 1.0), told
+
+
+def test_the_dashboard_shows_numbers_that_exist(served: Served) -> None:
+    dashboard = (Path(__file__).parents[2] / "deploy" / "grafana.json").read_text()
+    assert json.loads(dashboard)["title"] == "Deftly"
+    ours = set(re.findall(r"\b(deftly_\w+)", dashboard))
+    theirs = set(re.findall(r"\b(vllm:\w+)", dashboard))
+    assert len(ours) > 8
+    with served.client() as client:
+        client.post("/v1/act", json={"task": "x", "screenshot": SCREENS[0].data_url})
+        shown = set(re.findall(r"^([\w:]+)", client.get("/metrics").text, re.MULTILINE))
+    if served.engine == "vllm":
+        ours = {name for name in ours if not name.startswith("deftly_engine_") or name in ("deftly_engine_ready", "deftly_engine_restarts")}
+    assert (ours | theirs if served.engine == "vllm" else ours) <= shown
