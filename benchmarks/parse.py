@@ -1,6 +1,8 @@
 """How many model texts the UI-TARS 1.5 dialect reads a second on one core, and how that compares with the `ui-tars` package.
 
-python benchmarks/parse.py [--seconds 3] [--json]
+With `--all`, also how many each dialect reads of the same answers in its own form; nothing published reads those.
+
+python benchmarks/parse.py [--seconds 3] [--all] [--json]
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from actions.dialects import get_dialect
+from actions.dialects import dialect_names, get_dialect
 from actions.geometry import Frame, Size
 
 SCREEN = Size(1920, 1080)
@@ -38,6 +40,7 @@ def main() -> None:
     """Print predictions a second: the median of several rounds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to measure each parser")
+    parser.add_argument("--all", action="store_true", help="measure every dialect")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     parsers = {"deftly": ours()}
@@ -49,7 +52,9 @@ def main() -> None:
         figures["ratio"] = round(float(figures["deftly"]) / float(figures["ui_tars"]), 2)
     else:
         figures["note"] = "the package ui-tars cannot be imported: no comparison was made (pip install ui-tars jsonschema)"
-    print(json.dumps(figures) if options.json else "\n".join(f"{name:>8}  {_shown(value)}" for name, value in figures.items()))
+    if options.all:
+        figures |= rates({name: in_own_form(name) for name in dialect_names()}, options.seconds)
+    print(json.dumps(figures) if options.json else "\n".join(f"{name:>18}  {_shown(value)}" for name, value in figures.items()))
 
 
 def rates(parsers: dict[str, Callable[[str], object]], seconds: float) -> dict[str, float]:
@@ -78,6 +83,16 @@ def ours() -> Callable[[str], object]:
         if prediction.error:
             raise SystemExit(f"{text!r} was not understood: {prediction.error}")
     return lambda text: dialect.parse(text, frame)
+
+
+def in_own_form(name: str) -> Callable[[str], object]:
+    """The dialect called so, on what the texts say in its own form; every text must be understood."""
+    source, dialect, frame = get_dialect("uitars-1.5"), get_dialect(name), Frame(SCREEN)
+    own = {text: dialect.format(source.parse(text, frame), frame) for text in TEXTS}
+    for text in own.values():
+        if error := dialect.parse(text, frame).error:
+            raise SystemExit(f"{name}: {text!r} was not understood: {error}")
+    return lambda text: dialect.parse(own[text], frame)
 
 
 def published() -> Callable[[str], object] | None:
