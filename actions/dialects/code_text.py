@@ -93,16 +93,24 @@ def read_code(text: str) -> CodeText:
 
 def _split(body: str) -> tuple[str, str] | None:
     """The words and the code: behind the last "Code:", else in the last fenced block, else from the first line of code on."""
-    label = None
-    for label in _CODE_LABEL.finditer(body):  # noqa: B007 - the last one counts
-        pass
-    if label:
+    if label := _last_label(body):
         return body[: label.start()], _unfenced(body[label.end() :])
     fences = list(_FENCE.finditer(body.removesuffix("```"))) if body.endswith("```") else []
     if fences:
         return body[: fences[-1].start()], _unfenced(body[fences[-1].start() :])
     bare = _BARE.search(body)
     return (body[: bare.start()], body[bare.end() :]) if bare else None
+
+
+def _last_label(body: str) -> re.Match[str] | None:
+    """The last "Code:" that begins a line; searched from behind, a line at a time."""
+    end = len(body)
+    while (word := body.rfind("Code", 0, end)) >= 0:
+        line = max(0, body.rfind("\n", 0, word))
+        if label := _CODE_LABEL.match(body, line):
+            return label
+        end = line
+    return None
 
 
 def _unfenced(code: str) -> str:
