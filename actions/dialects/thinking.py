@@ -6,7 +6,8 @@ import re
 
 _OPENING = re.compile(r"\s*[<◁](think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
 _CLOSING = re.compile(r"(?:</|◁/)(?:think\w*|thought|seed:think)[>▷]", re.IGNORECASE)
-_CALLS = re.compile(r"\s*(?:<(?:seed:)?tool_call>|<function|[{\[]|```)", re.IGNORECASE)
+# A text that begins with what it does has no thinking before it, whatever it types.
+_CALLS = re.compile(r"\s*(?:<(?:seed:)?tool_call>|<function|<action>|[{\[]|```|[A-Za-z_][\w.]*\(\s*[A-Za-z_]\w*\s*=)", re.IGNORECASE)
 _LABELLED = re.compile(r"\s*(?:#{1,3}[ \t]*|\**)(?:Observation|Thought|Action|Code)\**[ \t]*[:：]")
 TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "</s>", "<|end|>", "<seed:eos>", "<|user|>", "<|observation|>", "[EOS]")
 NEVER_CLOSED = "the thinking at its start is never closed: end it before the action"

@@ -114,6 +114,10 @@ TOLERATED: list[tuple[str, str, tuple[Action, ...]]] = [
     # a word in the wrong case
     ("qwen3-vl", tool(action="Left_Click", coordinate=[500, 500]), MIDDLE),
     ("glm-v", "done()", (Finished(),)),
+    # what is typed is not thinking
+    ("ui-venus", "<action>Type(content='</think>')</action>", (TypeText(text="</think>"),)),
+    ("doubao", "type(content='</think>')", (TypeText(text="</think>"),)),
+    ("glm-v", "type(content='</think>')", (TypeText(text="</think>"),)),
     # a carriage return ends a line, too
     ("kimi-vl", "## Code:\npyautogui.click(0.5, 0.5)\rcomputer.wait(5)", (*MIDDLE, Wait())),
 ]
