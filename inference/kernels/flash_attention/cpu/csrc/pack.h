@@ -20,11 +20,15 @@ struct Units<FloatArithmetic, T> {
 template <>
 struct Units<Bf16Arithmetic, bf16> {
     INLINE vf row(const bf16* row, int first, int size) {  // 2 · VL values from 2 · first on
+        const int count = size - 2 * first;
+        if (count >= 2 * VL) return load((const float*)(row + 2 * first));
+#if defined(__AVX512F__)
+        return (vf)_mm512_maskz_loadu_epi16(count > 0 ? (1u << count) - 1 : 0, row + 2 * first);
+#else
         vf x = {};
-        int count = size - 2 * first;
-        if (count >= 2 * VL) memcpy(&x, row + 2 * first, sizeof x);
-        else if (count > 0) memcpy(&x, row + 2 * first, count * 2);
+        if (count > 0) memcpy(&x, row + 2 * first, count * 2);
         return x;
+#endif
     }
     INLINE vf pair(const bf16* a, const bf16* b, int first, int size) {
         vu low = load_half_bits((const uint16_t*)a + first, size - first);
@@ -86,17 +90,17 @@ static void pack_columns(const Rows& rows, int vectors, int size, float* into) {
     for (int p = 0; p < num_panels(vectors); ++p) {
         const int first = panel_start(p, vectors), width = panel_start(p + 1, vectors) - first;
         float* panel = into + (int64_t)first * steps * VL;
-        for (int j = 0; j < width; ++j)
+        for (int j = 0; j < width; ++j) {
+            const T* here_rows[VL];
+            for (int lane = 0; lane < VL; ++lane) here_rows[lane] = rows((first + j) * VL + lane);
             for (int u = 0; u < steps; u += VL) {
                 vf block[VL];
-                for (int lane = 0; lane < VL; ++lane) {
-                    const T* row = rows((first + j) * VL + lane);
-                    block[lane] = row ? Units<A, T>::row(row, u, size) : vf{};
-                }
+                for (int lane = 0; lane < VL; ++lane) block[lane] = here_rows[lane] ? Units<A, T>::row(here_rows[lane], u, size) : vf{};
                 transpose(block);
                 const int here = steps - u < VL ? steps - u : VL;
                 for (int i = 0; i < here; ++i) store(panel + ((int64_t)(u + i) * width + j) * VL, block[i]);
             }
+        }
     }
 }
 

@@ -70,14 +70,14 @@ static void register_tile(const float* a, int64_t a_stride, const float* b, int 
 }
 
 // Floats are summed in stretches: the error of a sum grows with its length, and then grows with its stretches instead.
-constexpr int STRETCH = 64;
+constexpr int STRETCH = 64;  // the last may be half as long again
 
 template <class A, Order ORDER, int R, int W, class End>
 INLINE void stretches(const float* a, int64_t a_stride, const float* b, int steps, const End& end, float* c, int64_t c_stride, int row,
                       int vector) {
     int done = 0;
     if constexpr (A::PER_UNIT == 1 && ORDER == Order::ROWS)
-        for (; steps - done > STRETCH; done += STRETCH)
+        for (; steps - done > STRETCH + STRETCH / 2; done += STRETCH)
             register_tile<A, ORDER, R, W>(a + done, a_stride, b + (int64_t)done * W * VL, STRETCH, Assign{}, c, c_stride, row, vector, done > 0);
     register_tile<A, ORDER, R, W>(a + done, a_stride, b + (int64_t)done * W * VL, steps - done, end, c, c_stride, row, vector, done > 0);
 }

@@ -54,12 +54,14 @@ struct Sight {
 
     void look(const Call& call, const Queries& queries, int first, int count, int num_keys) {
         some_from = num_keys, some_to = 0, all_from = 0, all_to = num_keys;
+        int token = first % queries.length;  // of a head; then the next head's first
         for (int lane = 0; lane < LANES; ++lane) {
             if (lane >= count) {
                 from[lane] = to[lane] = 0;
                 continue;
             }
-            const int64_t place = (first + lane) % queries.length + (int64_t)num_keys - queries.length;
+            const int64_t place = token + (int64_t)num_keys - queries.length;
+            token = token + 1 == queries.length ? 0 : token + 1;
             int64_t a = call.window_left < 0 ? 0 : place - call.window_left;
             int64_t b = call.window_right < 0 ? num_keys : place + call.window_right + 1;
             a = a < 0 ? 0 : a > num_keys ? num_keys : a;

@@ -170,34 +170,53 @@ INLINE vh to_halves(vf x, fp16) {
 #endif
 }
 
+// `count` halves from `p`, zeros after them.
+INLINE vh load_some_halves(const uint16_t* p, int count) {
+    if (count >= VL) return load_halves(p);
+#if defined(__AVX512F__)
+    return (vh)_mm256_maskz_loadu_epi16(count > 0 ? (1u << count) - 1 : 0, p);
+#else
+    vh x = {};
+    if (count > 0) memcpy(&x, p, count * 2);
+    return x;
+#endif
+}
+
 // `count` values from `p` as floats, zeros after them; nothing is read behind them.
 INLINE vf load_as_float(const float* p, int count) {
     if (count >= VL) return load(p);
+#if defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps((1u << count) - 1, p);
+#else
     vf x = {};
     memcpy(&x, p, count * 4);
     return x;
+#endif
 }
 template <class Half>
 INLINE vf load_as_float(const Half* p, int count) {
-    if (count >= VL) return to_float(load_halves((const uint16_t*)p), Half{});
-    vh x = {};
-    memcpy(&x, p, count * 2);
-    return to_float(x, Half{});
+    return to_float(load_some_halves((const uint16_t*)p, count), Half{});
 }
 
 INLINE void store_from_float(float* p, vf x, int count) {
-    if (count >= VL) store(p, x);
-    else memcpy(p, &x, count * 4);
+    if (count >= VL) return store(p, x);
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (1u << count) - 1, (__m512)x);
+#else
+    memcpy(p, &x, count * 4);
+#endif
 }
 template <class Half>
 INLINE void store_from_float(Half* p, vf x, int count) {
-    vh halves = to_halves(x, Half{});
-    memcpy(p, &halves, (count >= VL ? VL : count) * 2);
+    const vh halves = to_halves(x, Half{});
+    if (count >= VL) memcpy(p, &halves, sizeof halves);
+#if defined(__AVX512F__)
+    else _mm256_mask_storeu_epi16(p, (1u << count) - 1, (__m256i)halves);
+#else
+    else memcpy(p, &halves, count * 2);
+#endif
 }
 
 INLINE vu load_half_bits(const uint16_t* p, int count) {
-    vh x = {};
-    if (count >= VL) x = load_halves(p);
-    else if (count > 0) memcpy(&x, p, count * 2);
-    return widen(x);
+    return widen(load_some_halves(p, count));
 }
