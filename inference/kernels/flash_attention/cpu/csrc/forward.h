@@ -32,6 +32,7 @@ class Forward {
         weights = A::PER_UNIT == 1 ? scores : memory.take(KEYS / A::PER_UNIT * LANES);
         sums = memory.take((int64_t)LANES * value_vectors * VL);
         if (keep) pack_all(task, queries);
+        else if (num_keys <= 2 * KEYS) fetch_next_head(task, queries);
         for (int tile = task.first_tile; tile < task.last_tile; ++tile) attend(task, queries, tile, keep, partial);
         memory.trim();
     }
@@ -54,6 +55,24 @@ class Forward {
         const KeyRows<T> keys{call, call.k, task.segment, task.kv_head, begin}, values{call, call.v, task.segment, task.kv_head, begin};
         pack_rows<A, T>(keys, count, call.head_size, into.keys, key_units);
         pack_panels<A, T>(values, count, call.value_size, into.values);
+    }
+
+    // Short segments wait for memory: rows are far apart, and each head's part of them is short. The next head's come while this one computes.
+    void fetch_next_head(const Task& task, const Queries& queries) const {
+        const int next = task.kv_head + 1;
+        if (next == call.num_kv_heads) return;
+        fetch(KeyRows<T>{call, call.k, task.segment, next, 0}, num_keys, call.head_size);
+        fetch(KeyRows<T>{call, call.v, task.segment, next, 0}, num_keys, call.value_size);
+        Queries after = queries;
+        after.first_head += queries.group;
+        fetch(QueryRows<T>{call.q, after, 0, LANES}, std::min(LANES, queries.length * queries.group), call.head_size);
+    }
+    template <class Rows>
+    static void fetch(const Rows& rows, int count, int size) {
+        for (int r = 0; r < count; ++r) {
+            const char* row = reinterpret_cast<const char*>(rows(r));
+            for (int64_t byte = 0; byte < size * (int64_t)sizeof(T); byte += 64) __builtin_prefetch(row + byte);
+        }
     }
 
     // All blocks that a tile of the task sees.
