@@ -12,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from actions.space import Action, Prediction, Wait
-from agent.approval import Approval, Auto
+from agent.approval import Approval
 from agent.computers.base import Computer
 from agent.endings import ActionRefused, DisplayLost, Done, RecordingFailed, RunEnded, Stopped, performable, raise_ending
 from agent.episode import Episode
 from agent.limits import Limits, repeats
 from agent.policy import Interrupted, Policy
+from agent.safety.safeguards import Safeguards
 from agent.screenshot import Screenshot
 from agent.step import Step, StepDraft
 from agent.watch import Watchful
@@ -40,7 +41,10 @@ class Observer:
 
 
 class Agent:
-    """Works on tasks with a computer and somebody who decides. `meta` and `config` are kept with each episode."""
+    """Works on tasks with a computer and somebody who decides. `meta` and `config` are kept with each episode.
+
+    `safeguards` are a policy with its own approval, secrets, redaction and audit log; without any, `approval` alone says what may happen.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Agent:
         policy: Policy,
         *,
         approval: Approval | None = None,
+        safeguards: Safeguards | None = None,
         limits: Limits | None = None,
         episodes_dir: str | os.PathLike[str] = "episodes",
         observers: Sequence[Observer] = (),
@@ -57,7 +62,8 @@ class Agent:
     ) -> None:
         self.computer = computer
         self.policy = policy
-        self.approval = approval or Auto()
+        self.safeguards = safeguards or Safeguards()
+        self.approval = approval or self.safeguards.approval
         self.limits = limits or Limits()
         self.episodes_dir = episodes_dir
         self.observers = tuple(observers)
@@ -71,8 +77,9 @@ class Agent:
         Raises:
             RecordingFailed: the episode could not even be started.
         """
-        episode = Episode.create(self.episodes_dir, task, self._about(), self.config)
+        episode = Episode.create(self.episodes_dir, task, self._about(), self.config, self.safeguards.clean)
         try:
+            self.safeguards.begin(episode)
             with hands_empty(self.computer):
                 self._tell("on_start", episode)
                 while True:
@@ -84,6 +91,8 @@ class Agent:
         except BaseException as error:  # a fault of ours or of a plug-in: the episode says so, and the caller hears of it
             episode.end("crashed", 1, f"{type(error).__name__}: {error}")
             raise
+        finally:
+            self.safeguards.end(episode)
         return episode
 
     def step(self, episode: Episode) -> None:
@@ -115,8 +124,10 @@ class Agent:
     def _look(self, episode: Episode, draft: StepDraft) -> Screenshot:
         self._enter(episode, "look")
         with draft.timed("look"):
-            draft.seen = seen = self.computer.screenshot()
-        episode.expect(seen)
+            seen = self.computer.screenshot()
+            views = self.safeguards.views_of(seen)
+        draft.seen, draft.shown = views.recording, views.model
+        episode.expect(draft.seen)
         if seen.condition != "ok":
             draft.notes.append(f"the screen is {seen.condition}")
         if episode.steps and episode.steps[-1].seen.size != seen.size:
@@ -131,7 +142,7 @@ class Agent:
         self._enter(episode, "decide")
         try:
             with draft.timed("decide"), self._stopped_by_change(may_drop):
-                draft.prediction = self.policy.decide(episode.task, episode.steps, seen)
+                draft.prediction = self.policy.decide(episode.task, episode.steps, draft.shown or seen)
         except Interrupted:
             return self.computer.stale(seen, ()) or "the screen changed for a moment while the model was looking"
         finally:
@@ -166,26 +177,38 @@ class Agent:
             return
         self._enter(episode, "approve")
         with draft.timed("approve"):
-            verdict = self.approval.judge(actions, seen)
-        draft.feedback.extend(verdict.feedback)
+            verdict = self.approval.judge(actions, seen, draft.prediction.thought)
+        draft.heed(verdict)
         if not self.approval.performs:
             draft.notes.append("dry run: nothing was performed")
         episode.ensure_expected()
         for action in verdict.actions:
+            if not self._act_once(episode, draft, seen, action):
+                return
+
+    def _act_once(self, episode: Episode, draft: StepDraft, seen: Screenshot, action: Action) -> bool:
+        """Do `action`, if it still may be done; whether those after it may follow."""
+        if draft.outcomes:
+            self._enter(episode, "approve")
+        with draft.timed("approve"):
+            admitted = self.approval.admit(action, seen, draft.prediction.thought)
+        draft.heed(admitted)
+        for action in admitted.actions:
             self._enter(episode, "act")
             try:
                 with draft.timed("act"):
                     draft.outcomes.append(self.computer.perform(self._clipped(action)))
             except ActionRefused as refused:
                 draft.feedback.append(f"{action.type} was refused: {refused}")
-                return
+                return False
+            self.approval.did(action)
+        return bool(admitted.actions)
 
     def _remember(self, episode: Episode, draft: StepDraft) -> None:
         step = draft.finished()
         if step is None:
             return
-        episode.append(step)
-        self._tell("on_step", episode, step)
+        self._tell("on_step", episode, episode.append(step))
 
     def _check(self, episode: Episode) -> None:
         """End the run when it has gone on for long enough."""
@@ -221,6 +244,7 @@ class Agent:
             "computer": type(self.computer).__name__,
             "geometry": {"left": where.left, "top": where.top, "width": where.width, "height": where.height},
             "approval": type(self.approval).__name__,
+            **self.safeguards.about(),
             "limits": asdict(self.limits),
             "versions": {"deftly": _deftly_version(), "python": platform.python_version(), "platform": platform.platform()},
             **self.meta,

@@ -18,10 +18,11 @@ MODES = ("auto", "confirm", "dry-run")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The actions that may happen, and what the model is told when they are not the ones it decided."""
+    """The actions that may happen, what the model is told when they are not the ones it decided, and notes for people."""
 
     actions: tuple[Action, ...]
     feedback: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Approval(Protocol):
@@ -32,30 +33,43 @@ class Approval(Protocol):
         """Whether anything is ever performed."""
         ...
 
-    def judge(self, actions: Sequence[Action], seen: Screenshot) -> Verdict:
-        """Which of `actions` may happen.
+    def judge(self, actions: Sequence[Action], seen: Screenshot, thought: str = "") -> Verdict:
+        """Which of `actions`, decided with `thought` on `seen`, may happen.
 
         Raises:
             Stopped: none, and the run is over.
+            UserNeeded: only the user can say, and is not there.
         """
         ...
 
+    def admit(self, action: Action, seen: Screenshot, thought: str = "") -> Verdict:
+        """Whether `action` may still happen, asked just before it does: those before it may have changed what it would reach.
 
-class Auto:
+        Raises:
+            Stopped, UserNeeded: as `judge`.
+        """
+        return Verdict(actions=(action,))
+
+    def did(self, action: Action) -> None:
+        """`action` has happened."""
+        return
+
+
+class Auto(Approval):
     """Everything may happen."""
 
     performs = True
 
-    def judge(self, actions: Sequence[Action], seen: Screenshot) -> Verdict:
+    def judge(self, actions: Sequence[Action], seen: Screenshot, thought: str = "") -> Verdict:
         return Verdict(actions=tuple(actions))
 
 
-class DryRun:
+class DryRun(Approval):
     """Nothing happens; what would have is in the episode."""
 
     performs = False
 
-    def judge(self, actions: Sequence[Action], seen: Screenshot) -> Verdict:
+    def judge(self, actions: Sequence[Action], seen: Screenshot, thought: str = "") -> Verdict:
         return Verdict(actions=())
 
 
@@ -89,7 +103,7 @@ Answer = Approve | Modify | Reject | Stop
 Ask = Callable[[Action, Screenshot], Answer]
 
 
-class Confirm:
+class Confirm(Approval):
     """`ask` is called for each action: in the terminal, or wherever a person can answer."""
 
     performs = True
@@ -97,7 +111,7 @@ class Confirm:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    def judge(self, actions: Sequence[Action], seen: Screenshot) -> Verdict:
+    def judge(self, actions: Sequence[Action], seen: Screenshot, thought: str = "") -> Verdict:
         allowed: list[Action] = []
         feedback: list[str] = []
         for action in actions:
@@ -106,9 +120,9 @@ class Confirm:
                     allowed.append(action)
                 case Modify(changed):
                     allowed.append(changed)
-                    feedback.append(f"The user changed {_words(action)} to {_words(changed)}.")
+                    feedback.append(f"The user changed {describe(action)} to {describe(changed)}.")
                 case Reject(reason):
-                    feedback.append(f"The user rejected {_words(action)}" + (f": {reason}" if reason else "."))
+                    feedback.append(f"The user rejected {describe(action)}" + (f": {reason}" if reason else "."))
                     break
                 case Stop(reason):
                     raise Stopped(reason or "stopped by the user instead of approving an action")
@@ -124,8 +138,15 @@ class TerminalAsk:
         self._source = source or sys.stdin
         self._sink = sink or sys.stderr
 
+    def because(self, why: str) -> Ask:
+        """The same, with a word on why somebody is asked."""
+        return lambda action, seen: self._ask(action, why)
+
     def __call__(self, action: Action, seen: Screenshot) -> Answer:
-        self._say(f"about to: {json.dumps(action_to_json(action), ensure_ascii=False)}\n")
+        return self._ask(action, "")
+
+    def _ask(self, action: Action, why: str) -> Answer:
+        self._say(f"about to: {describe(action)}\n" + (f"  because of {_plain(why)}\n" if why else ""))
         while True:
             self._say(self.PROMPT)
             line = self._source.readline()
@@ -177,5 +198,11 @@ def open_approval(mode: str, ask: Ask | None = None) -> Approval:
     raise ValueError(f"approval is {mode!r}: it must be one of {', '.join(MODES)}")
 
 
-def _words(action: Action) -> str:
-    return json.dumps(action_to_json(action), ensure_ascii=False)
+def describe(action: Action) -> str:
+    """`action` as JSON, safe for a terminal."""
+    return _plain(json.dumps(action_to_json(action), ensure_ascii=False))
+
+
+def _plain(text: str) -> str:
+    """`text` without what would move a cursor, or turn the direction of what is read: it may hold words of a page."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

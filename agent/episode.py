@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.cleaning import Clean, cleaned
 from agent.durable import append_line, write_whole
 from agent.endings import RecordingFailed, RunEnded
 from agent.pictures import Pictures
@@ -68,14 +69,23 @@ class Episode:
         self._end = end
         self._running = False
         self._began = time.monotonic()
+        self._clean: Clean = str
 
     @classmethod
-    def create(cls, root: str | os.PathLike[str], task: str, meta: Mapping[str, Any] | None = None, config: object = None) -> Episode:
-        """A new episode in a folder of its own under `root`.
+    def create(
+        cls,
+        root: str | os.PathLike[str],
+        task: str,
+        meta: Mapping[str, Any] | None = None,
+        config: object = None,
+        clean: Clean = str,
+    ) -> Episode:
+        """A new episode in a folder of its own under `root`. `clean` takes out of every text what must not be kept, such as secrets.
 
         Raises:
             RecordingFailed: nothing can be written there.
         """
+        task, meta, config = clean(task), cleaned(meta or {}, clean), cleaned(config, clean)
         about = {"format": FORMAT, "version": VERSION, "task": task, "started": time.time(), "meta": dict(meta or {})}
         with _writing(Path(root)):
             path = _new_folder(Path(root), task)
@@ -87,6 +97,7 @@ class Episode:
             write_whole(path / "episode.json", _json(about, indent=2))
             episode = cls(path, about)
             episode._running = True
+            episode._clean = clean
         return episode
 
     @classmethod
@@ -148,8 +159,8 @@ class Episode:
         with _writing(self.path):
             self._pictures.wait()
 
-    def append(self, step: Step) -> None:
-        """Keep `step`; it is on disk when this returns.
+    def append(self, step: Step) -> Step:
+        """Keep `step`; it is on disk when this returns. The step as it is kept, without what must not be, is returned.
 
         Raises:
             RecordingFailed: the disk is full, or the folder is gone. The steps before this one stay readable.
@@ -157,15 +168,20 @@ class Episode:
         assert self._running, "the episode has ended"
         with _writing(self.path):
             screen_file = self._pictures.store(step.seen)
-            append_line(self.path / "steps.jsonl", _json(step_to_json(step, screen_file)))
+            said = step_to_json(step, screen_file)
+            kept = cleaned(said, self._clean)
+            append_line(self.path / "steps.jsonl", _json(kept))
+        if kept != said:
+            step = replace(step_from_json(kept, self.path), seen=step.seen)
         self._steps.append(step)
         self._forget_pixels(len(self._steps) - 1 - PIXELS_KEPT)
+        return step
 
     def end(self, status: str, exit_code: int, message: str, reward: float | None = None) -> None:
         """Say how it ended; nothing can be appended after."""
         self._running = False
         self._pictures.close()
-        self._end = End(status=status, exit_code=exit_code, message=message, ended=time.time(), reward=reward)
+        self._end = End(status=status, exit_code=exit_code, message=self._clean(message), ended=time.time(), reward=reward)
         self._write_end()
 
     def end_with(self, ending: RunEnded) -> None:

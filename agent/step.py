@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from actions.geometry import Geometry
 from actions.space import Action, Prediction
 from actions.wire import action_from_json, action_to_json
+from agent.approval import Verdict
 from agent.change import Rect
 from agent.computers.base import Outcome
 from agent.endings import performable
@@ -62,7 +63,8 @@ class StepDraft:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.seen: Screenshot | None = None
+        self.seen: Screenshot | None = None  # as it is kept
+        self.shown: Screenshot | None = None  # as the model sees it
         self.prediction = Prediction()
         self.outcomes: list[Outcome] = []
         self.feedback: list[str] = []
@@ -79,6 +81,11 @@ class StepDraft:
             yield
         finally:
             self.timing[stage] = self.timing.get(stage, 0.0) + time.perf_counter() - started
+
+    def heed(self, verdict: Verdict) -> None:
+        """Keep what an approval had to say."""
+        self.feedback.extend(verdict.feedback)
+        self.notes.extend(verdict.notes)
 
     def finished(self) -> Step | None:
         """The step so far; `None` when not even the screen was seen."""

@@ -25,6 +25,7 @@ OPTIONS = (
     Option(name="family", read=text, metavar="NAME", help="model family: prompt, coordinates, dialect; a name or a .yaml file"),
     Option(name="script", read=path, metavar="FILE", help="replies of the scripted engine, one JSON string a line"),
     Option(name="mode", read=one_of(*MODES), default="auto", metavar="MODE", help="auto, confirm (ask first) or dry-run (touch nothing)"),
+    Option(name="policy", read=text, metavar="FILE", help="what may be done: a YAML file, default, confirm or none"),
     Option(name="max-steps", read=whole_number(1), default=30, metavar="N", help="give up after so many steps"),
     Option(name="max-seconds", read=seconds, default=600.0, metavar="S", help="give up after so many seconds"),
     Option(name="episodes", read=path, default=Path("episodes"), metavar="DIR", help="where the episode is kept"),
@@ -80,10 +81,12 @@ class RunOrder:
     token_file: Path | None
     script: Path | None
     mode: str
+    policy: str | None
     max_steps: int
     max_seconds: float
     episodes: Path
     page: Path | None
+    secrets: tuple[str, ...] = ()
 
     def as_config(self) -> dict[str, Any]:
         """As JSON, to be kept beside the episode."""
@@ -101,7 +104,7 @@ def read_order(argv: list[str], environment: Mapping[str, str] | None = None) ->
     ours, program = _split_program(argv)
     given = vars(_parser().parse_args(_with_size(ours)))
     task, virtual, miniwob, seed = (given.pop(key) for key in ("task", "virtual", "miniwob", "seed"))
-    as_json, file = given.pop("json"), given.pop("config")
+    as_json, file, secrets = given.pop("json"), given.pop("config"), tuple(given.pop("secret"))
     where = _where(virtual, miniwob, seed, program)
     if (task is None) != isinstance(where, MiniWobTask):
         raise UsageError(
@@ -116,7 +119,7 @@ def read_order(argv: list[str], environment: Mapping[str, str] | None = None) ->
         environment=os.environ if environment is None else environment,
         file=Path(file) if file else None,
     )
-    return RunOrder(task=task, where=_elsewhere(where, **values), as_json=as_json, **values)
+    return RunOrder(task=task, where=_elsewhere(where, **values), as_json=as_json, secrets=secrets, **values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,6 +149,13 @@ def _parser() -> argparse.ArgumentParser:
             else ""
         )
         run.add_argument(f"--{option.name}", metavar=option.metavar, default=argparse.SUPPRESS, help=option.help + default)
+    run.add_argument(
+        "--secret",
+        metavar="NAME=FROM",
+        action="append",
+        default=[],
+        help="env:VAR, file:PATH or prompt; may be given again; the model sees NAME",
+    )
     run.add_argument("--config", metavar="FILE", help="read this instead of deftly.toml")
     run.add_argument("--json", action="store_true", help="print how it ended as one JSON object, and nothing else")
     return parser

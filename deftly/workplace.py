@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.computers.base import Computer
     from agent.computers.opening import ComputerOptions
     from agent.policy import ModelPolicy
+    from agent.safety.rules import KillKey
     from inference.engines.base import Engine
     from inference.families import Family
 
@@ -55,23 +56,31 @@ def check_where(where: Where) -> None:
 
 
 @contextmanager
-def open_workplace(where: Where) -> Iterator[Workplace]:
+def open_workplace(where: Where, kill_key: KillKey | None = None) -> Iterator[Workplace]:
     """The screen at `where`; closed, with everything that was started for it, when the block ends."""
     from actions.geometry import Size
     from agent.computers.desktop import DesktopComputer
     from agent.computers.opening import open_computer
     from agent.computers.virtual_computer import VirtualComputer
     from agent.kill_switch import KillSwitch
+    from agent.safety.rules import KillKey
 
+    kill = kill_key or KillKey()
     match where:
         case LocalDesktop():
-            with KillSwitch() as switch, _closing(DesktopComputer(stop=switch.stop)) as computer:
+            with (
+                KillSwitch(key=kill.key, held_seconds=kill.held_seconds) as switch,
+                _closing(DesktopComputer(stop=switch.stop)) as computer,
+            ):
                 yield Workplace(computer=computer)
         case Virtual():
             with _closing(VirtualComputer(Size(where.width, where.height), where.program)) as computer:
                 yield Workplace(computer=computer)
         case ComputerAt():
-            with KillSwitch() as switch, _closing(open_computer(where.address, _options(where, switch.stop))) as computer:
+            with (
+                KillSwitch(key=kill.key, held_seconds=kill.held_seconds) as switch,
+                _closing(open_computer(where.address, _options(where, switch.stop))) as computer,
+            ):
                 yield Workplace(computer=computer)
         case MiniWobTask():
             from agent.computers.miniwob import MiniWob

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from actions.backends import open_backend
@@ -38,3 +39,5 @@ class DesktopComputer(ScreenComputer):
             capture.close()
             raise DisplayLost(str(error)) from error
         super().__init__(capture, hands, open_watching_eyes=lambda: Capture(display, region, patience=0), settle=settle)
+        self.display = capture.display  # its name, empty on systems that have but one
+        self.is_x11 = sys.platform not in ("darwin", "win32")

@@ -106,6 +106,10 @@ class ScreenComputer:
         before = self._seen[1] if self._seen and self._seen[0] is seen else to_raw(seen)
         return self._watcher.news(changed_rects(before, now))
 
+    def wrap_hands(self, wrap: Callable[[Hands], Hands]) -> None:
+        """From now on act through `wrap` of the hands there are."""
+        self._hands = wrap(self._hands)
+
     def alert(self, call: Callable[[], None] | None) -> None:
         self._watcher.alert(call)
 

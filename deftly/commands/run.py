@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from deftly.protection import Protection, read_protection
 from deftly.run_order import MiniWobTask, RunOrder, read_order
 
 if TYPE_CHECKING:
@@ -58,27 +59,28 @@ def _run(order: RunOrder) -> Result:
     from deftly.workplace import check_where, engine_options, open_policy, open_workplace, read_family
 
     check_where(order.where)
+    protection = read_protection(order)
     family, options = read_family(order), engine_options(order)
     try:
         policy = open_policy(order, family, options)
         try:
-            with open_workplace(order.where) as workplace:
-                return _work(order, policy, workplace)
+            with open_workplace(order.where, protection.policy.kill_key) as workplace:
+                return _work(order, policy, workplace, protection)
         finally:
             policy.engine.close()
     except RunEnded as end:  # before there was an episode: no display, no model, no room to write
         return Result(status=end.status, exit_code=end.exit_code, message=end.message)
 
 
-def _work(order: RunOrder, policy: ModelPolicy, workplace: Workplace) -> Result:
+def _work(order: RunOrder, policy: ModelPolicy, workplace: Workplace, protection: Protection) -> Result:
     from agent.agent import Agent
-    from agent.approval import open_approval
     from agent.limits import Limits
+    from agent.safety.safeguards import told_of_secrets
 
     agent = Agent(
         workplace.computer,
-        policy,
-        approval=open_approval(order.mode),
+        told_of_secrets(policy, protection.vault),
+        safeguards=protection.of(workplace.computer, order),
         limits=Limits(steps=order.max_steps, seconds=order.max_seconds),
         episodes_dir=order.episodes,
         observers=_observers(order),
