@@ -17,6 +17,9 @@ from agent.computers.base import Outcome
 from agent.endings import DisplayLost, Done
 from agent.episode import Episode
 from agent.gestures import Gesture, Gestures, InputEvent
+from agent.safety.discretion import Discretion, kept, scene_of_display
+from agent.safety.place import Scene
+from agent.safety.rules import SafetyPolicy
 from agent.screenshot import Screenshot
 from agent.step import Step
 
@@ -54,16 +57,26 @@ def open_listener(display: str | None, put: Callable[[InputEvent], None]) -> Lis
 class Recorder:
     """Appends what a person does on `display` to `episode`, until three Escapes say that the task is done.
 
+    `discretion` says what of it is not kept.
+
     Raises:
         DisplayLost: there is no such display.
     """
 
-    def __init__(self, episode: Episode, display: str | None = None, tell: Callable[[Step], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        episode: Episode,
+        display: str | None = None,
+        tell: Callable[[Step], None] = lambda _: None,
+        discretion: Callable[[Scene], Discretion] | None = None,
+    ) -> None:
         self._episode = episode
         self._tell = tell
         self._events: queue.SimpleQueue[InputEvent] = queue.SimpleQueue()
         self._capture = Capture(display)
-        self._screens: deque[Screenshot] = deque([self._capture.grab()])
+        scene = scene_of_display(display, lambda: self._capture.geometry, is_x11=sys.platform not in ("darwin", "win32"))
+        self._discretion = discretion(scene) if discretion else Discretion(SafetyPolicy(name="none"), scene)
+        self._screens: deque[Screenshot] = deque([self._discretion.seen(self._capture.grab())])
         self._gestures: Gestures[Screenshot] = Gestures(self._screens[0].geometry)
         try:
             self._listener = open_listener(display, self._events.put)
@@ -105,10 +118,22 @@ class Recorder:
                 event = self._events.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 return
-            self._keep(self._gestures.feed(event, self._screen_before(event.at)))
+            if self._discretion.toggles(event):
+                self._pause_or_go_on()
+            elif not self._discretion.paused:
+                self._keep(self._gestures.feed(self._discretion.heard(event), self._screen_before(event.at)))
+
+    def _pause_or_go_on(self) -> None:
+        """What was going on ends here; no screen that showed meanwhile is kept."""
+        self._keep(self._gestures.flush())
+        self._gestures = Gestures(self._screens[-1].geometry)
+        if not self._discretion.paused:
+            self._screens = deque([self._discretion.seen(self._capture.grab())])
 
     def _look(self) -> None:
-        self._screens.append(self._capture.grab())
+        if self._discretion.paused:
+            return
+        self._screens.append(self._discretion.seen(self._capture.grab()))
         self._gestures.geometry = self._screens[-1].geometry
         while len(self._screens) > 2 and self._screens[1].taken_at < time.time() - SINCE_KEPT:
             self._screens.popleft()
@@ -119,12 +144,13 @@ class Recorder:
 
     def _keep(self, gestures: list[Gesture[Screenshot]]) -> None:
         for gesture in gestures:
-            outcome = Outcome(action=gesture.action, seconds=gesture.ended - gesture.started, note="by a person")
-            self._append(gesture.before, Prediction(actions=(gesture.action,)), (outcome,))
+            action = kept(gesture.action)
+            outcome = Outcome(action=action, seconds=gesture.ended - gesture.started, note="by a person")
+            self._append(gesture.before, Prediction(actions=(action,)), (outcome,))
 
     def _finish(self) -> None:
         self._keep(self._gestures.flush())
-        self._append(self._capture.grab(), Prediction(actions=(Finished(),)), ())
+        self._append(self._discretion.seen(self._capture.grab()), Prediction(actions=(Finished(),)), ())
 
     def _append(self, seen: Screenshot, prediction: Prediction, outcomes: tuple[Outcome, ...]) -> None:
         step = Step(index=len(self._episode.steps), seen=seen, prediction=prediction, outcomes=outcomes)

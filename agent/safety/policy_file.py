@@ -274,6 +274,7 @@ _REDACTION: dict[str, Reader] = {
     "windows": _list_of(_window),
     "password_fields": _yes_no,
     "secret_fields": _yes_no,
+    "unknown": _one_of(*UNKNOWNS),
 }
 
 
@@ -288,8 +289,8 @@ def _rule(value: object, path: str) -> Rule:
 
 def _redaction(value: object, path: str) -> Redaction:
     given = _fields(value, path, _REDACTION, ("name",))
-    if not given.keys() - {"name", "hidden_from"}:
-        raise PolicyError(f"{path} hides nothing: give {', '.join(list(_REDACTION)[2:])}")
+    if not given.keys() - {"name", "hidden_from", "unknown"}:
+        raise PolicyError(f"{path} hides nothing: give regions, windows, password_fields or secret_fields")
     return Redaction(**given)
 
 

@@ -56,8 +56,10 @@ class Redactor:
         boxes: list[Rect] = []
         if redaction.windows:
             windows = self._scene.windows()
-            # Where windows cannot be told apart, any place may be one of those.
-            boxes += [Rect(0, 0, *size)] if windows is None else [box for name, box in windows if window_fits(name, redaction.windows)]
+            if windows is not None:
+                boxes += [box for name, box in windows if window_fits(name, redaction.windows)]
+            elif redaction.unknown == "match":  # any place may be one of those windows
+                boxes.append(Rect(0, 0, *size))
         if redaction.password_fields:
             boxes += self._scene.password_boxes() or ()  # "where known": a desktop does not say, and draws dots by itself
         if redaction.secret_fields:

@@ -70,7 +70,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """Parts of the screen that are black for each viewer in `hidden_from`: regions, windows, fields for passwords, typed secrets."""
+    """Parts of the screen that are black for each viewer in `hidden_from`: regions, windows, fields for passwords, typed secrets.
+
+    Where windows cannot be told apart, `unknown` says whether the whole screen is hidden (`match`) or none of it (`skip`).
+    """
 
     name: str
     hidden_from: tuple[Viewer, ...] = ("recording",)
@@ -78,6 +81,7 @@ class Redaction:
     windows: tuple[WindowPattern, ...] = ()
     password_fields: bool = False
     secret_fields: bool = False
+    unknown: Unknown = "match"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

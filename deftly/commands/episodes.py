@@ -1,4 +1,4 @@
-"""`deftly episodes`: list, show and export what runs have recorded, and make pages of it."""
+"""`deftly episodes`: list, show and export what runs have recorded, make pages of it, and check its audit log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMS = ("jsonl", "uitars")
 def episodes_command(argv: list[str]) -> int:
     """Exit code 0 when every episode that was named could be read."""
     options = _parser().parse_args(argv)
-    work = {"list": _list, "show": _show, "page": _page, "export": _export}[options.verb]
+    work = {"list": _list, "show": _show, "page": _page, "export": _export, "audit": _audit}[options.verb]
     work(options)
     return 0
 
@@ -34,15 +34,17 @@ def _parser() -> argparse.ArgumentParser:
         description="List, show and export what runs have recorded, and make pages of it.",
         epilog=f"An EPISODE is a folder, the name of one under the episodes folder, or `{LAST}` for the newest there.",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | show | page | export")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | show | page | export | audit")
     parts = {
         "list": verbs.add_parser("list", help="one line for each episode, oldest first"),
         "show": verbs.add_parser("show", help="every step of an episode in words"),
         "page": verbs.add_parser("page", help="episodes as one HTML file that needs no network"),
         "export": verbs.add_parser("export", help="episodes for other tools: jsonl, or conversations to train on"),
+        "audit": verbs.add_parser("audit", help="who allowed what, checked: an error when the log was changed"),
     }
     parts["list"].add_argument("dir", nargs="?", type=Path, metavar="DIR", help="where to look (default: the episodes folder)")
-    parts["show"].add_argument("episode", metavar="EPISODE")
+    for name in ("show", "audit"):
+        parts[name].add_argument("episode", metavar="EPISODE")
     for name in ("page", "export"):
         parts[name].add_argument("episode", nargs="+", metavar="EPISODE", help="a folder of episodes means all of them")
         parts[name].add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
@@ -155,6 +157,30 @@ def _export(options: argparse.Namespace) -> None:
     _tell(
         options, {"file": str(options.output), "to": options.to, "episodes": len(episodes)}, f"{options.output}: {len(episodes)} episode(s)"
     )
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from agent.safety.audit import read_audit
+
+    audited = read_audit(_open(options.episode, options.episodes).path)
+    if options.json:
+        _print_json({"entries": audited.entries, "hash": audited.last_hash, "complete": audited.complete})
+        return
+    for entry in audited.entries:
+        print(_entry_in_words(entry))
+    state = "complete" if audited.complete else "without an end: the run was killed, still goes on, or lines were cut off"
+    print(f"\n{len(audited.entries)} entries, unchanged, {state}\nhash: {audited.last_hash}")
+
+
+def _entry_in_words(entry: dict[str, Any]) -> str:
+    from actions.wire import action_from_json
+    from agent.words import in_words, shortened
+
+    moment = time.strftime("%H:%M:%S", time.localtime(entry["at"]))
+    told = {name: value for name, value in entry.items() if name not in ("n", "at", "event", "before", "hash", "action")}
+    words = [in_words(action_from_json(entry["action"]))] if "action" in entry else []
+    words += [f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in told.items() if value]
+    return f"{entry['n']:>4}  {moment}  {entry['event']:<8} {shortened('; '.join(words), 300)}"
 
 
 def _open(name: str, folder: Path) -> Episode:

@@ -8,15 +8,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deftly.errors import UsageError
+
 if TYPE_CHECKING:
     from agent.endings import RunEnded
     from agent.episode import Episode
+    from agent.safety.discretion import Discretion
+    from agent.safety.place import Scene
     from agent.step import Step
+
+    MakeDiscretion = Callable[[Scene], Discretion]
 
 
 def record_command(argv: list[str]) -> int:
@@ -24,7 +30,8 @@ def record_command(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if not options.task.strip():
         _parser().error("TASK is empty: say what you are going to do")
-    episode, end = _record(options.task, options.display, options.out, quiet=options.json)
+    discretion = _discretion(options.policy, options.pause_key)
+    episode, end = _record(options.task, options.display, options.out, discretion, quiet=options.json)
     if options.json:
         print(json.dumps(_told(episode, end, options.task)))
     else:
@@ -38,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deftly record",
         description="Record what you do on the screen into an episode: every action with the screen just before it.",
-        epilog="Press Escape three times when the task is done; Ctrl-C here gives up. Everything typed is kept, passwords too.",
+        epilog="Press Escape three times when the task is done; Ctrl-C here gives up. What is typed is kept, but for windows that the\n"
+        "policy hides: press the pause key before you type a password elsewhere.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", metavar="TASK", help="what you are going to do, in words")
     parser.add_argument("--display", metavar=":N", help="the X display to record (default: $DISPLAY)")
@@ -51,18 +60,43 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the episode is kept (default: %(default)s)",
     )
+    parser.add_argument("--policy", metavar="FILE", help="what is not kept: a YAML file, or one of default, none")
+    parser.add_argument("--pause-key", default="pause", metavar="KEY", help="pauses, and goes on again (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     return parser
 
 
-def _record(task: str, display: str | None, out: Path, quiet: bool) -> tuple[Episode | None, RunEnded]:
+def _discretion(policy_name: str | None, pause_key: str) -> MakeDiscretion:
+    """What is not kept, once there is a display to ask.
+
+    Raises:
+        PolicyError: the policy cannot be used.
+        UsageError: there is no such key.
+    """
+    from actions.keys import canonical_key
+    from agent.safety.discretion import Discretion
+    from agent.safety.policy_file import load_policy
+
+    policy = load_policy(policy_name)
+    try:
+        key = canonical_key(pause_key)
+    except ValueError as error:
+        raise UsageError(f"--pause-key: {error}") from None
+    return lambda scene: Discretion(policy, scene, key, _say_paused)
+
+
+def _say_paused(paused: bool) -> None:
+    print("paused: nothing is recorded" if paused else "recording again", file=sys.stderr, flush=True)
+
+
+def _record(task: str, display: str | None, out: Path, discretion: MakeDiscretion, quiet: bool) -> tuple[Episode | None, RunEnded]:
     from agent.endings import RunEnded
     from agent.episode import Episode
 
     episode: Episode | None = None
     try:
         episode = Episode.create(out, task, meta={"policy": "person"})
-        end = _listen(episode, display, quiet)
+        end = _listen(episode, display, discretion, quiet)
     except RunEnded as ended:
         end = ended
     if episode:
@@ -70,11 +104,11 @@ def _record(task: str, display: str | None, out: Path, quiet: bool) -> tuple[Epi
     return episode, end
 
 
-def _listen(episode: Episode, display: str | None, quiet: bool) -> RunEnded:
+def _listen(episode: Episode, display: str | None, discretion: MakeDiscretion, quiet: bool) -> RunEnded:
     from agent.endings import Done, Stopped
     from agent.recorder import Recorder
 
-    recorder = Recorder(episode, display, tell=_say_nothing if quiet else _say)
+    recorder = Recorder(episode, display, tell=_say_nothing if quiet else _say, discretion=discretion)
     print("recording: press Escape three times when the task is done, Ctrl-C here to give up", file=sys.stderr, flush=True)
     try:
         with _stop_on_signals() as stop:
