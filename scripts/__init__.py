@@ -1,0 +1,1 @@
+"""Set-up of a checkout, and what writes pages of the docs."""
