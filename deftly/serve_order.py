@@ -78,7 +78,7 @@ def read_serve_order(argv: list[str], environment: Mapping[str, str] | None = No
     given = vars(_parser().parse_args(argv[:at]))
     further = tuple(argv[at + 1 :])
     plain = {name: given.pop(name) for name in ("model", "ray", "dry_run")}
-    lists = {name: tuple(given.pop(name)) for name in ("allow_host", "allow_origin", "allow_media_host")}
+    lists: dict[str, Any] = {name: tuple(given.pop(name)) for name in ("allow_host", "allow_origin", "allow_media_host")}
     as_json, file = given.pop("json"), given.pop("config")
     values: dict[str, Any] = resolve(
         (*OPTIONS, *VLLM_OPTIONS),
