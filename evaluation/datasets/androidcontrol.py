@@ -80,7 +80,7 @@ def _steps(
         raise DatasetError(f"{where}: {error.args[0] if error.args else error!r} is missing or damaged") from error
     if wanted is not None and name not in wanted:
         return
-    actions: list[bytes] | list[int] = episode.get("actions", [])
+    actions: Sequence[bytes | int] = episode.get("actions", [])
     for index, action in enumerate(actions):
         try:
             said = _text(episode["step_instructions"][index])
