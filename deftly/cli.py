@@ -17,6 +17,7 @@ COMMANDS = {
     "record": "record what a person does into an episode",
     "episodes": "list, show, export past episodes, or make their page",
     "computer": "offer a computer to agents on other machines",
+    "mcp": "offer a screen, hands and the agent as tools of the Model Context Protocol",
     "parse": "turn a model's text into actions",
     "families": "list the model families and what has been verified for each",
     "plugins": "list what has a public name and where it comes from",

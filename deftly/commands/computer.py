@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import secrets
-import socket
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deftly.errors import UsageError
+from deftly.listening import bind, token_for
 
 if TYPE_CHECKING:
     from agent.computers.base import Computer
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GRACE_SECONDS = 2  # for whatever is being done when the server is told to end
 
 
@@ -66,7 +64,7 @@ def _serve(options: argparse.Namespace, program: tuple[str, ...]) -> int:
     from agent.computers.opening import ComputerOptions, open_computer
     from agent.endings import RunEnded
 
-    token = _token(options)
+    token = token_for(options.token_file, options.host)
     if not 0.5 <= options.lease_seconds <= 3600:
         raise UsageError(f"--lease-seconds is {options.lease_seconds:g}: it must be from 0.5 to 3600")
     address, stop = _address(options), threading.Event()
@@ -89,29 +87,6 @@ def _address(options: argparse.Namespace) -> str:
     return given[0] if given else str(options.computer)
 
 
-def _token(options: argparse.Namespace) -> str | None:
-    """The token of the file; a new one where there is no such file yet, for its owner's eyes only.
-
-    Raises:
-        UsageError: others can reach the computer, and there is no token; or one that can be guessed.
-    """
-    file: Path | None = options.token_file
-    if file is None:
-        if options.host not in LOOPBACK:
-            raise UsageError(f"at {options.host} other machines could use this computer: give --token-file FILE")
-        return None
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
-        print(f"a new token is in {file}", file=sys.stderr)
-    from deftly.workplace import read_secret
-
-    token = read_secret(file)
-    if token is None or len(token) < 16 or not token.isascii():
-        raise UsageError(f"the token in {file} could be guessed: it should be 16 or more ASCII characters")
-    return token
-
-
 def _listen(options: argparse.Namespace, computer: Computer, stop: threading.Event, token: str | None, address: str) -> int:
     try:
         import uvicorn
@@ -121,22 +96,9 @@ def _listen(options: argparse.Namespace, computer: Computer, stop: threading.Eve
         raise UsageError(f"a server needs FastAPI and uvicorn ({error}): pip install 'deftly[serve]'") from error
     app = computer_app(computer, stop, token=token, lease_seconds=options.lease_seconds)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS)
-    listening = _bind(options.host, options.port)
+    listening = bind(options.host, options.port)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"{address} is offered at http://{shown}:{port}{'' if token else ', to programs of this machine'}", flush=True)
     uvicorn.Server(config).run(sockets=[listening])
     return 0
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """Listening before anything is said, so that whoever reads the line can connect.
-
-    Raises:
-        UsageError: that address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"cannot listen at {host}, port {port}: {error}") from error
