@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from actions.dialects import Dialect
     from evaluation.datasets import Dataset
     from evaluation.predictions import Answer, Key
+    from evaluation.scoring import Result
+    from evaluation.steps import EvalStep
     from inference.engines.base import ChatRequest
     from inference.families import Family
 
@@ -39,15 +42,42 @@ def evaluate_recorded(options: argparse.Namespace) -> int:
     answers, dialect, about, failed = _answers(options, data)
     result = score_answers(data, answers, dialect=dialect, metric=options.metric)
     told = result_as_json(result) | ({"run": about} if about else {})
-    report = options.report or (options.out / "report.json" if options.out else None)
-    if report:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(told, indent=1) + "\n")
+    _write_reports(options, result, told, answers, dialect)
     print(json.dumps(told) if options.json else in_words(result, told["summary"]))
     warn(result)
+    if options.out and not options.json:
+        print(f"\nlook at {options.out / 'report.html'}")
     if failed:
         print(f"deftly: the engine had no answer for {failed} steps ({options.out}/failures.jsonl): run again to ask them", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _write_reports(
+    options: argparse.Namespace, result: Result, told: dict[str, Any], answers: dict[Key, Answer], dialect: str | Dialect | None
+) -> None:
+    """The page and the JSON in the run's folder, and whichever of them `--report` names."""
+    from agent.durable import write_whole
+    from evaluation.report import write_report
+    from evaluation.report.recorded import report_recorded
+
+    files = [options.out / "report.json", options.out / "report.html"] if options.out else []
+    for file in [*files, *([options.report] if options.report else [])]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".html":
+            write_report(report_recorded(result, told, answers, thought_reader(dialect)), file)
+        else:
+            write_whole(file, (json.dumps(told, indent=1) + "\n").encode())
+
+
+def thought_reader(dialect: str | Dialect | None) -> Callable[[str, EvalStep], str]:
+    """Reads what a model thought out of its text; a data set's own format has no thoughts."""
+    from actions.dialects import get_dialect
+    from actions.geometry import Frame
+
+    if dialect is None or dialect == "native":
+        return lambda text, step: ""
+    reader = get_dialect(dialect) if isinstance(dialect, str) else dialect
+    return lambda text, step: reader.parse(text, Frame(screen=step.screen)).thought
 
 
 def _answers(options: argparse.Namespace, data: Dataset) -> tuple[dict[Key, Answer], str | Dialect | None, dict[str, Any], int]:

@@ -33,10 +33,10 @@ def summary_as_json(result: Result) -> dict[str, Any]:
         "milestones": _figure(truths, _score) if truths else None,
         "parts": {part: _part(scored, part) for part in _names(each.score.parts for each in scored)},
         "actions": {kind: _action(scored, kind) for kind in _names(each.score.actions for each in scored)},
-        "by_action": _groups(scored, _wanted_type),
+        "by_action": _groups(scored, wanted_type),
         "by_platform": _groups(scored, lambda each: each.step.platform),
         "by_split": _groups(scored, lambda each: each.step.split),
-        "by_target_size": _groups(scored, _target_size, [name for _, name in SIZES]),
+        "by_target_size": _groups(scored, target_size, [name for _, name in SIZES]),
         "by_step_index": _groups(scored, _index, [name for _, name in INDICES]),
         "num_steps": len(scored),
         "num_episodes": len({each.step.episode for each in scored}),
@@ -125,11 +125,13 @@ def _groups(scored: Sequence[Scored], key: Callable[[Scored], str], order: Seque
     return {name: _figure(groups[name], _score) for name in names if groups[name]}
 
 
-def _wanted_type(each: Scored) -> str:
+def wanted_type(each: Scored) -> str:
+    """What the ground truth does, in the data set's words."""
     return "+".join(wanted.act.type for wanted in each.step.truth)
 
 
-def _target_size(each: Scored) -> str:
+def target_size(each: Scored) -> str:
+    """The class of the smallest box among the targets; empty where there is none."""
     areas = [box.area for wanted in each.step.truth for box in wanted.boxes]
     return next(name for limit, name in SIZES if min(areas) < limit) if areas else ""
 
