@@ -36,7 +36,8 @@ class KillSwitch:
     """Watches the keyboard as long as its block runs: that of an X display, or on macOS and Windows by a listener. Where there is neither,
     Ctrl-C has to do.
 
-    When it fires it sets `stop`, which keeps the hands still, and interrupts the main thread as Ctrl-C does.
+    When it fires it sets `stop`, which keeps the hands still, and interrupts the main thread as Ctrl-C does, unless that is not the run's
+    to end (`interrupts`).
     """
 
     def __init__(
@@ -47,11 +48,14 @@ class KillSwitch:
         key: str = "escape",
         held_seconds: float = HELD_SECONDS,
         listener: OpenListener | None = None,
+        interrupts: bool = True,
     ) -> None:
         self.stop = stop or threading.Event()
         self._display = display or os.environ.get("DISPLAY")
         self._key = key
         self._held_seconds = held_seconds
+        self._interrupts = interrupts
+        self._interrupts = interrupts
         self._open_listener = listener or (_open_portable if sys.platform in ("darwin", "win32") else None)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch_events if self._open_listener else self._watch, name="kill switch", daemon=True)
@@ -109,6 +113,8 @@ class KillSwitch:
 
     def _fire(self) -> None:
         self.stop.set()
+        if not self._interrupts:
+            return
         main = threading.main_thread().ident
         if sys.platform == "win32":
             signal.raise_signal(signal.SIGINT)  # there it is always the main thread that handles it
