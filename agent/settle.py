@@ -50,7 +50,7 @@ GLANCE = Profile(react=0.06, quiet=0.08, patience=0.08)  # the pointer moved, or
 TYPED = Profile(react=0.12, quiet=0.06, patience=0.06)
 TOUCHED = Profile(react=0.10, quiet=0.06, patience=0.12)  # clicked, dragged, scrolled
 # Something comes, and may take its time: Enter, a new tab, a page. To wait long for the first sign costs nothing where there always is one.
-CALLED = Profile(react=0.5, quiet=0.10, patience=0.4, busy=1.5, limit=8.0)
+CALLED = Profile(react=0.4, quiet=0.10, patience=0.33, busy=1.5, limit=8.0)
 STIRRED = Profile(react=0.10, quiet=0.15, patience=0.20)  # it has just been seen to change by itself
 
 _CALLING_KEYS = frozenset(("enter", "f5", "f11"))
