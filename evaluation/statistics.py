@@ -76,10 +76,10 @@ def _figure(sums: Floats, counts: Floats, draws: int, seed: int) -> Figure:
     told = Figure(mean=mean, standard_error=None, low=None, high=None, num_steps=int(total), num_episodes=num)
     if num < 2:
         return told
-    if mean in (0.0, 1.0):
+    residuals = sums - mean * counts
+    if mean in (0.0, 1.0) and not residuals.any():  # differences that cancel out have a mean of 0 as well
         error, low, high = _all_alike(mean, num)
         return replace(told, standard_error=error, low=low, high=high)
-    residuals = sums - mean * counts
     error = float(np.sqrt((residuals**2).sum() * num / (num - 1)) / total)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(_redrawn(sums, counts, draws, seed), [tail, 100 - tail])
@@ -119,8 +119,11 @@ def paired(first: Sequence[float], second: Sequence[float], episodes: Sequence[s
     sums, _ = _by_episode(differences.tolist(), episodes)
     signs = np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), size=(draws, len(sums)))
     extreme = int((np.abs(signs @ sums) >= abs(sums.sum()) - 1e-12).sum())
+    difference = figure(differences.tolist(), episodes, draws=draws, seed=seed)
+    if not differences.any() and difference.high is not None:  # none differed: those not seen may, either way
+        difference = replace(difference, low=-difference.high)
     return Paired(
-        difference=figure(differences.tolist(), episodes, draws=draws, seed=seed),
+        difference=difference,
         p_value=(extreme + 1) / (draws + 1),
         num_better=int((differences > 0).sum()),
         num_worse=int((differences < 0).sum()),

@@ -65,6 +65,7 @@ def _step(each: Scored) -> dict[str, Any]:
     told: dict[str, Any] = {
         "episode": each.step.episode,
         "step": each.step.step,
+        "wanted": wanted_type(each),
         "score": each.score.score,
         "actions": dict(each.score.actions),
         "option": each.score.option,

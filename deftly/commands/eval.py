@@ -13,6 +13,10 @@ LIVE = ("miniwob",)
 
 def eval_command(argv: list[str]) -> int:
     """Evaluate what `argv` names; 0 when it ran to its end, however well the model did."""
+    if argv[:1] == ["compare"]:
+        from deftly.eval_compare import compare_command
+
+        return compare_command(argv[1:])
     options = _parser().parse_args(argv)
     if options.what in LIVE:
         if options.predictions:
@@ -34,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="deftly eval",
         description="Score a model on recorded steps or live tasks, or score answers that it gave before.",
+        epilog="deftly eval compare RUN_A RUN_B compares two runs. A folder that is called compare is ./compare.",
         allow_abbrev=False,
     )
     parser.add_argument("what", metavar="DATA", help="a data set: a folder, a file, a name on the Hugging Face hub; or miniwob, live tasks")

@@ -1,4 +1,4 @@
-"""The report: figures, plots and every failed step as one HTML file that needs no network. What a model or a data set says is text on it."""
+"""The report: figures, plots and every failed step as one HTML file that needs no network. What a model says is only text on it."""
 
 from __future__ import annotations
 

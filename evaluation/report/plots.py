@@ -40,7 +40,7 @@ def histogram(scores: Sequence[float]) -> str:
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{round(100 * value, 1) + 0.0:.1f} %"  # no minus before a zero
 
 
 def percent_words(figure: FigureJson) -> str:

@@ -40,7 +40,7 @@ def report_recorded(
     failed = [(position, each) for position, each in enumerate(result.scored) if not each.success]
     return Report(
         title=f"{run.get('model') or 'stored answers'} on {data.name}{variant}",
-        subtitle=f"{summary['num_steps']:,} steps of {summary['num_episodes']:,} episodes, scored as {result.metric.name} ({result.metric.source})",
+        subtitle=f"{summary['num_steps']:,} steps of {summary['num_episodes']:,} episodes, scored as {result.metric.name}",
         headlines={name: summary[key] for name, key in HEADLINES.items()}
         | ({"milestones": summary["milestones"]} if summary["milestones"] else {}),
         counts={
@@ -123,7 +123,7 @@ def _item(position: int, each: Scored, thought: Thought) -> Item:
 def _outcome(each: Scored) -> str:
     if each.note:
         return "missing" if each.note == MISSING else "unreadable"
-    if each.score.score > 0:
+    if each.score.score >= 0.005:
         return "partly right"
     said = {act.type.lower() for act in each.acts}
     return "wrong" if said & {wanted.act.type.lower() for wanted in each.step.truth} else "another action"
