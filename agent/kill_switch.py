@@ -55,7 +55,6 @@ class KillSwitch:
         self._key = key
         self._held_seconds = held_seconds
         self._interrupts = interrupts
-        self._interrupts = interrupts
         self._open_listener = listener or (_open_portable if sys.platform in ("darwin", "win32") else None)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch_events if self._open_listener else self._watch, name="kill switch", daemon=True)

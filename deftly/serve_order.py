@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from deftly.config import Option, one_of, path, resolve, seconds, text, whole_number
 from deftly.errors import UsageError
 
+COMPUTERS = ("virtual", "desktop", "miniwob")
 OPTIONS = (
     Option(name="engine", read=one_of("embedded", "vllm"), default="embedded", metavar="NAME", help="embedded (in this process) or vllm"),
     Option(name="family", read=text, metavar="NAME", help="model family: prompt, coordinates, dialect; a name or a .yaml file"),
@@ -27,6 +29,12 @@ OPTIONS = (
     Option(name="drain-seconds", read=seconds, default=60.0, metavar="S", help="how long a stop waits for what is in flight"),
     Option(name="otlp-endpoint", read=text, metavar="URL", help="send OpenTelemetry traces there, such as http://localhost:4318"),
 )  # fmt: skip
+PAGE_OPTIONS = (
+    Option(name="episodes", read=path, default=Path("episodes"), metavar="DIR", help="where runs are kept, and looked at"),
+    Option(name="reports", read=path, default=Path("eval"), metavar="DIR", help="where `deftly eval` keeps its reports"),
+    Option(name="max-runs", read=whole_number(1), default=1, metavar="N", help="runs at once"),
+    Option(name="policy", read=text, metavar="FILE", help="what runs may do: a file, default, confirm or none"),
+)
 VLLM_OPTIONS = (
     Option(name="vllm-python", read=path, metavar="FILE", help="python of an environment with vLLM (default: .venv-vllm, or our own)"),
     Option(name="attention", read=one_of("auto", "deftly"), default="auto", metavar="NAME", help="auto (vLLM's choice) or deftly"),
@@ -57,6 +65,13 @@ class ServeOrder:
     max_requests: int
     drain_seconds: float
     otlp_endpoint: str | None
+    page: bool
+    allow_computer: frozenset[str]
+    programs: Mapping[str, tuple[str, ...]]
+    episodes: Path
+    reports: Path
+    max_runs: int
+    policy: str | None
     vllm_python: Path | None
     attention: str
     tensor_parallel_size: int
@@ -79,20 +94,43 @@ def read_serve_order(argv: list[str], environment: Mapping[str, str] | None = No
     further = tuple(argv[at + 1 :])
     plain = {name: given.pop(name) for name in ("model", "ray", "dry_run")}
     lists: dict[str, Any] = {name: tuple(given.pop(name)) for name in ("allow_host", "allow_origin", "allow_media_host")}
+    runs = {
+        "page": not given.pop("no_page"),
+        "allow_computer": frozenset(given.pop("allow_computer")),
+        "programs": _programs(given.pop("program")),
+    }
     as_json, file = given.pop("json"), given.pop("config")
     values: dict[str, Any] = resolve(
-        (*OPTIONS, *VLLM_OPTIONS),
+        (*OPTIONS, *PAGE_OPTIONS, *VLLM_OPTIONS),
         command="serve",
         given=given,
         environment=os.environ if environment is None else environment,
         file=Path(file) if file else None,
     )
-    order = ServeOrder(**plain, **lists, **values, as_json=as_json, further=further)
+    order = ServeOrder(**plain, **lists, **runs, **values, as_json=as_json, further=further)
     _check(order)
     return order
 
 
+def _programs(told: list[str]) -> dict[str, tuple[str, ...]]:
+    programs = {}
+    for each in told:
+        name, _, command = each.partition("=")
+        try:
+            words = tuple(shlex.split(command))
+        except ValueError as error:
+            raise UsageError(f"--program is {each!r}: the command cannot be read ({error})") from None
+        if not name.strip() or not words:
+            raise UsageError(f"--program is {each!r}: it must be NAME=COMMAND, such as terminal=xterm")
+        programs[name.strip()] = words
+    return programs
+
+
 def _check(order: ServeOrder) -> None:
+    if order.programs and "virtual" not in order.allow_computer:
+        raise UsageError("--program is for virtual desktops: add --allow-computer virtual")
+    if order.allow_computer and not order.page:
+        raise UsageError("--allow-computer is for the page and its runs, and --no-page leaves them out")
     if order.port > 65535:
         raise UsageError(f"--port is {order.port}: the largest is 65535")
     if order.engine == "vllm":
@@ -122,6 +160,16 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="a web origin whose pages may call it")
     server.add_argument("--config", metavar="FILE", help="read this instead of deftly.toml")
     server.add_argument("--json", action="store_true", help="say that it is ready as one JSON object")
+    page = parser.add_argument_group("the page, and the runs that can be started there")
+    for option in PAGE_OPTIONS:
+        page.add_argument(f"--{option.name}", metavar=option.metavar, default=argparse.SUPPRESS, help=_help(option))
+    page.add_argument(
+        "--allow-computer", action="append", default=[], choices=COMPUTERS, metavar="KIND", help=f"runs may use it: {', '.join(COMPUTERS)}"
+    )
+    page.add_argument(
+        "--program", action="append", default=[], metavar="NAME=COMMAND", help="what a virtual desktop may show, such as terminal=xterm"
+    )
+    page.add_argument("--no-page", action="store_true", help="serve the model only")
     vllm = parser.add_argument_group("vLLM (what stands after -- is passed on to it as it is)")
     for option in VLLM_OPTIONS:
         vllm.add_argument(f"--{option.name}", metavar=option.metavar, default=argparse.SUPPRESS, help=_help(option))

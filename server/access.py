@@ -27,7 +27,8 @@ SESSION_COOKIE = "deftly_session"
 CSRF_HEADER = "x-deftly-csrf"
 SESSION_SECONDS = 12 * 3600
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_PATHS = frozenset({"/health", "/session"})  # without a token: whether it lives, and where one signs in
+OPEN_PATHS = frozenset({"/health", "/session", "/"})  # without a token: whether it lives, where one signs in, and the page that asks for it
+OPEN_PREFIX = "/page/"  # what the page is made of: no secrets
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -51,7 +52,7 @@ class Doorkeeper:
         self._check_host(headers.get("host", ""))
         bearer = self._has_bearer(headers.get("authorization", ""))
         session = connection.cookies.get(SESSION_COOKIE, "")
-        if self._access.token is not None and not bearer and not self._is_session(session) and path not in OPEN_PATHS:
+        if self._access.token is not None and not bearer and not self._is_session(session) and not _is_open(path):
             raise ApiError(401, "this server wants its token: send it as `Authorization: Bearer TOKEN`", code="invalid_api_key")
         socket = connection.scope["type"] == "websocket"
         if (method in SAFE_METHODS and not socket) or bearer:
@@ -149,6 +150,10 @@ class AccessLayer:
             await error.response()(scope, receive, send_guarded)
             return
         await self._app(scope, receive, send_guarded)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIX)
 
 
 def _is_address(name: str) -> bool:

@@ -5,7 +5,7 @@ watch ──► access ──► bodies ──► routes: /v1 (OpenAI's), /v1/ac
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
@@ -41,8 +41,10 @@ def create_app(
     pictures: PictureBook,
     metrics: ServerMetrics,
     routers: Sequence[APIRouter] = (),
+    leave: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The application that serves `backend`, whose model is of `family`. It starts and stops the backend; `routers` come on top.
+    `leave` is called, again and again, once the server begins to stop.
 
     What other routers need is in `app.state`: `backend`, `family`, `settings`, `pictures`, `doorkeeper`.
     """
@@ -75,6 +77,7 @@ def create_app(
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     app.state.backend, app.state.family, app.state.settings = backend, family, settings
     app.state.pictures, app.state.doorkeeper = pictures, doorkeeper
+    app.state.leave = leave
     app.include_router(health_router(backend, metrics))
     app.include_router(session_router(doorkeeper))
     app.include_router(act_router(backend, family, pictures, settings.limits))

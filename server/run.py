@@ -93,6 +93,8 @@ async def _watch(server: uvicorn.Server, app: FastAPI, on_ready: Callable[[], No
     before = ""
     told = False
     while True:
+        if server.should_exit:
+            app.state.leave()  # what would go on for ever, such as a run that is watched, ends now
         status = app.state.backend.status()
         if status.condition != before:
             before = status.condition

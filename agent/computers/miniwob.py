@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -92,9 +93,10 @@ class MiniWob:
     Args:
         scale: device pixels per CSS pixel; at 2 the task area is 320x320 px.
         settle: wait after each action until the screen has settled; off for experts, which wait for the page itself.
+        stop: the kill switch: once it is set, the hands do nothing more.
     """
 
-    def __init__(self, *, scale: int = 2, settle: bool = True) -> None:
+    def __init__(self, *, scale: int = 2, settle: bool = True, stop: threading.Event | None = None) -> None:
         from playwright.sync_api import sync_playwright
 
         check_task("click-test")
@@ -121,6 +123,7 @@ class MiniWob:
         )
         self._page = self._browser.pages[0]
         self._settle = settle
+        self._stop = stop
         self._computer: DesktopComputer | None = None
 
     def open(self, task: str, seed: int) -> str:
@@ -137,7 +140,7 @@ class MiniWob:
             self._page.evaluate(FONTS_JS)
             self._task = task
         if self._computer is None:
-            self._computer = DesktopComputer(self._desk.display, region=self._find_area(), settle=self._settle)
+            self._computer = DesktopComputer(self._desk.display, region=self._find_area(), settle=self._settle, stop=self._stop)
         self._computer.release_all()
         self._computer.perform(Move(point=Point(1.0, 1.0)))
         instruction = str(self._page.evaluate(START_JS, seed))

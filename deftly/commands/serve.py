@@ -13,6 +13,10 @@ from deftly.errors import UsageError
 from deftly.serve_order import ServeOrder, read_serve_order
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastapi import APIRouter
+
     from inference.families import Family
     from server.backends.base import Backend
     from server.backends.vllm_command import VllmOrder
@@ -31,6 +35,7 @@ def serve_command(argv: list[str]) -> int:
     if order.dry_run:
         return _print_command(order, family)
     settings = _settings(order)
+    _check_hands(order, settings)
     return _serve(order, family, settings)
 
 
@@ -45,18 +50,40 @@ def _serve(order: ServeOrder, family: Family, settings: ServerSettings) -> int:
     listener = listen(order.host, order.port)
     pictures, metrics = PictureBook(settings.limits, settings.access), ServerMetrics()
     backend = _backend(order, family, pictures, metrics)
-    app = create_app(backend, family, settings, pictures=pictures, metrics=metrics)
+    routers, leave = _page(order, backend, family) if order.page else ((), _nothing)
+    app = create_app(backend, family, settings, pictures=pictures, metrics=metrics, routers=routers, leave=leave)
     about = {"url": url_of(listener), "model": backend.model, "engine": backend.kind, "family": family.name}
     try:
-        serve(app, listener, settings, on_ready=lambda: _say_ready(about, order.as_json))
+        serve(app, listener, settings, on_ready=lambda: _say_ready(about, order.as_json, order.page))
     except EngineDidNotStart as error:
         print(f"deftly: {error}", file=sys.stderr)
         return EXIT_NO_MODEL
     return 0
 
 
-def _say_ready(about: dict[str, str], as_json: bool) -> None:
-    words = "{model} ({family}, engine {engine}) is served at {url}, OpenAI's API at {url}/v1".format(**about)
+def _page(order: ServeOrder, backend: Backend, family: Family) -> tuple[Sequence[APIRouter], Callable[[], None]]:
+    """The routers of the page and of what it shows, and what ends the runs when the server stops."""
+    from agent.safety.policy_file import load_policy
+    from server.pages import pages_router
+    from server.runs_orders import RunRules
+
+    rules = RunRules(
+        computers=order.allow_computer,
+        programs=order.programs,
+        episodes=order.episodes,
+        policy=load_policy(order.policy) if order.policy else None,
+    )
+    page = pages_router(backend, family, rules, num_at_once=order.max_runs, reports=order.reports)
+    return (page.router,), page.leave
+
+
+def _nothing() -> None:
+    """There is nothing to leave."""
+
+
+def _say_ready(about: dict[str, str], as_json: bool, has_page: bool) -> None:
+    page = ", the page at {url}/".format(**about) if has_page else ""
+    words = "{model} ({family}, engine {engine}) is served at {url}, OpenAI's API at {url}/v1".format(**about) + page
     print(json.dumps(about) if as_json else words, flush=True)
 
 
@@ -120,9 +147,20 @@ def _settings(order: ServeOrder) -> ServerSettings:
             images=order.max_images,
             requests=order.max_requests,
             drain_seconds=order.drain_seconds,
+            runs=order.max_runs,
         ),
         otlp_endpoint=order.otlp_endpoint,
     )
+
+
+def _check_hands(order: ServeOrder, settings: ServerSettings) -> None:
+    """A desktop gives its hands all that the user may do; on loopback every other user of this machine could have them."""
+    strong = sorted(order.allow_computer - {"miniwob"})
+    if strong and settings.access.token is None:
+        raise UsageError(
+            f"--allow-computer {strong[0]} lets clients act as you, and there is no token: give --token-file FILE (or DEFTLY_TOKEN), "
+            "made with `openssl rand -hex 32` for instance"
+        )
 
 
 def _token(order: ServeOrder) -> str | None:
