@@ -81,6 +81,7 @@ class Recorder:
         try:
             self._listener = open_listener(display, self._events.put)
         except DisplayLost:
+            self._discretion.close()
             self._capture.close()
             raise
 
@@ -105,6 +106,7 @@ class Recorder:
     def close(self) -> None:
         """Keep what is still open, and let go of the display. Safe to call twice."""
         self._listener.close()
+        self._discretion.close()
         self._capture.close()
 
     def drain(self) -> None:

@@ -56,6 +56,9 @@ class BrowserScene:
     def secret_boxes(self) -> Sequence[Rect]:
         return self._boxes("secret")
 
+    def close(self) -> None:
+        return  # the session is the computer's to close
+
     @property
     def _scale(self) -> float:
         return self._computer.session.options.scale

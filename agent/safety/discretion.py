@@ -56,6 +56,9 @@ class Discretion:
             return event._replace(char=HIDDEN_CHAR, key=HIDDEN_CHAR)
         return event
 
+    def close(self) -> None:
+        self._scene.close()
+
     def _is_private(self) -> bool:
         if not self._windows:
             return False

@@ -54,6 +54,10 @@ class Scene(Protocol):
         """Where what was remembered lies now."""
         ...
 
+    def close(self) -> None:
+        """Let go of what asking needed; a later question connects again."""
+        ...
+
 
 class NoScene:
     """Of a computer that is pixels only: VNC, a remote one, macOS, Windows."""
@@ -74,6 +78,9 @@ class NoScene:
         return None
 
     def secret_boxes(self) -> None:
+        return None
+
+    def close(self) -> None:
         return None
 
 

@@ -86,9 +86,9 @@ def read_policy(told: object, name: str) -> SafetyPolicy:
     Raises:
         PolicyError: a value is wrong; the message has its dotted path.
     """
+    if isinstance(told, dict) and told.get("version") != VERSION:
+        raise PolicyError(f"version is {told.get('version')!r}: this Deftly reads version {VERSION}, so write `version: {VERSION}`")
     given = _fields(told, "policy", _TOP)
-    if given.get("version") != VERSION:
-        raise PolicyError(f"version is {given.get('version')!r}: this Deftly reads version {VERSION}, so write `version: {VERSION}`")
     base = _base(given)
     without = given.get("without", ())
     rules = tuple(rule for rule in base.rules if rule.name not in without) + given.get("rules", ())

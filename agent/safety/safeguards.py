@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.episode import Episode
     from agent.policy import Policy
     from agent.safety.audit import AuditLog
+    from agent.safety.place import Scene
     from agent.safety.policy_approval import AskBecause
     from agent.safety.redaction import Redactor, Views
     from agent.safety.rules import SafetyPolicy
@@ -30,6 +31,7 @@ class Safeguards:
         self._redactor = redactor
         self._vault = vault
         self._log: AuditLog | None = None
+        self._scene: Scene | None = None
 
     def clean(self, text: str) -> str:
         """`text` without secrets."""
@@ -74,6 +76,8 @@ class Safeguards:
             if end:
                 self.note("end", status=end.status, exit_code=end.exit_code, message=end.message)
         self._log = None
+        if self._scene:
+            self._scene.close()
 
 
 def guard(
@@ -92,7 +96,7 @@ def guard(
 
     scene = scene_of(computer)
     safeguards = Safeguards(redactor=Redactor(policy, scene), vault=vault)
-    safeguards.policy_name = policy.name
+    safeguards.policy_name, safeguards._scene = policy.name, scene
     safeguards.approval = PolicyApproval(Judge(policy, scene), mode, ask_because, safeguards.note)
     if vault and vault.names:
         if not isinstance(computer, ScreenComputer):

@@ -43,8 +43,9 @@ class Vault:
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.__values = dict(values or {})
-        forms = {form: name for name, value in self.__values.items() for form in _forms(value)}
-        self.__forms = dict(sorted(forms.items(), key=lambda item: len(item[0]), reverse=True))
+        self.__forms = {form: name for name, value in self.__values.items() for form in _forms(value)}
+        longest_first = sorted(self.__forms, key=len, reverse=True)
+        self.__anywhere = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,10 +64,9 @@ class Vault:
 
     def clean(self, text: str) -> str:
         """`text` with the name of each secret in place of its value, also where that is quoted for JSON or an address."""
-        for form, name in self.__forms.items():
-            if form in text:
-                text = text.replace(form, f"{{{{secret:{name}}}}}")
-        return text
+        if self.__anywhere is None:
+            return text
+        return self.__anywhere.sub(lambda found: f"{{{{secret:{self.__forms[found[0]]}}}}}", text)
 
     def __repr__(self) -> str:
         return f"Vault({', '.join(self.names)})"
@@ -81,10 +81,12 @@ def references(text: str) -> list[str]:
 
 
 def _forms(value: str) -> list[str]:
-    """`value` as it may stand in text, its lines one by one: as it is, in JSON, and in an address."""
-    pieces = [value, *value.splitlines()]
+    """`value` as it may stand in text, its lines one by one: as it is, in JSON, in a call as models write it, and in an address."""
+    pieces = [value, *(line for line in value.splitlines() if len(line) >= SHORTEST)]
     forms = [form for piece in pieces for form in (piece, json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1])]
     forms += [form for piece in pieces for form in (quote(piece), quote(piece, safe=""), quote_plus(piece))]
+    for quoted in ("", "'", '"'):
+        forms += [piece.replace("\\", "\\\\").replace(quoted, "\\" + quoted) if quoted else piece.replace("\\", "\\\\") for piece in pieces]
     return [form for form in dict.fromkeys(forms) if form.strip()]
 
 

@@ -27,11 +27,11 @@ def pattern_of(words: tuple[str, ...]) -> re.Pattern[str]:
 
 def find_word(words: Iterable[str], text: str, before: str = "") -> str | None:
     """The first of `words` in `text`, as it stands there; `before` is what led up to it, such as what was typed just now."""
-    lead = folded(before)
-    for found in pattern_of(tuple(words)).finditer(lead + folded(text)):
-        if found.end() > len(lead):
-            return found.group()
-    return None
+    pattern, lead, plain = pattern_of(tuple(words)), folded(before), folded(text)
+    alone = pattern.search(plain)
+    if alone or not lead:
+        return alone.group() if alone else None
+    return next((found.group() for found in pattern.finditer(lead + plain) if found.end() > len(lead)), None)
 
 
 def _one(word: str) -> str:

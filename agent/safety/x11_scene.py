@@ -32,7 +32,8 @@ class X11Scene:
     """
 
     def __init__(self, display: str | None, region: Callable[[], Geometry]) -> None:
-        self._connection = Connection(display)
+        self._display = display
+        self._connection: Connection | None = None
         self._region = region
         self._lock = threading.Lock()
         self._secret_windows: set[int] = set()
@@ -69,11 +70,19 @@ class X11Scene:
         with self._asking() as display:
             return [box for window, _, box in self._shown(display) if window in self._secret_windows]
 
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
     @contextmanager
     def _asking(self) -> Iterator[Display]:
         try:
-            with self._lock, self._connection.use() as display:
-                yield display
+            with self._lock:
+                self._connection = self._connection or Connection(self._display)
+                with self._connection.use() as display:
+                    yield display
         except DisplayGone as error:
             raise DisplayLost(str(error)) from error
 
