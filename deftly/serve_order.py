@@ -94,7 +94,7 @@ def read_serve_order(argv: list[str], environment: Mapping[str, str] | None = No
     further = tuple(argv[at + 1 :])
     plain = {name: given.pop(name) for name in ("model", "ray", "dry_run")}
     lists: dict[str, Any] = {name: tuple(given.pop(name)) for name in ("allow_host", "allow_origin", "allow_media_host")}
-    runs = {
+    runs: dict[str, Any] = {
         "page": not given.pop("no_page"),
         "allow_computer": frozenset(given.pop("allow_computer")),
         "programs": _programs(given.pop("program")),

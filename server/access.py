@@ -80,6 +80,10 @@ class Doorkeeper:
             or self._has_bearer(connection.headers.get("authorization", ""))
         )
 
+    @property
+    def needs_token(self) -> bool:
+        return self._access.token is not None
+
     def csrf_token(self, connection: HTTPConnection) -> str:
         """What our page must send along with unsafe requests; other origins cannot read it."""
         return self._sign(f"csrf {connection.cookies.get(SESSION_COOKIE, '')}")

@@ -17,7 +17,11 @@ def session_router(doorkeeper: Doorkeeper) -> APIRouter:
     @router.get("", summary="Whether the browser is signed in, and its CSRF token")
     async def look(request: Request) -> dict[str, Any]:
         signed_in = doorkeeper.is_signed_in(request)
-        return {"signed_in": signed_in, "csrf": doorkeeper.csrf_token(request) if signed_in else None}
+        return {
+            "signed_in": signed_in,
+            "needs_token": doorkeeper.needs_token,
+            "csrf": doorkeeper.csrf_token(request) if signed_in else None,
+        }
 
     @router.post("", summary="Sign in with the server's token", status_code=204, responses=ERRORS)
     async def sign_in(request: Request, token: Annotated[str, Body(embed=True, max_length=1000)]) -> Response:
