@@ -7,7 +7,9 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from evaluation.predictions import Answer, Key
     from evaluation.scoring import Result
     from evaluation.steps import EvalStep
-    from inference.engines.base import ChatRequest
+    from inference.engines.base import ChatRequest, Engine
     from inference.families import Family
 
 CONCURRENT = 16  # requests in flight where an engine takes several
@@ -106,9 +108,7 @@ def _ask(options: argparse.Namespace, data: Dataset, family: Family) -> tuple[di
     from deftly.eval_progress import shown_progress
     from deftly.workplace import open_engine_for
     from evaluation.contamination import check_recorded, read_card
-    from evaluation.metrics.registry import get_metric
     from evaluation.run_folder import RunFolder
-    from evaluation.runner import Runner
     from inference.families.dump import to_yaml
     from inference.models import bundled_model
 
@@ -122,22 +122,60 @@ def _ask(options: argparse.Namespace, data: Dataset, family: Family) -> tuple[di
     folder.begin(about)
     (options.out / "family.yaml").write_text(to_yaml(family))
     known = {(step.episode, step.step) for step in steps}
-    with shown_progress(len(steps), len(known & set(folder.answers()))) as watch:
-        runner = Runner(
-            engine=engine,
-            family=family,
-            vocabulary=get_metric(data.metric).vocabulary,
-            folder=folder,
-            context=options.context,
-            concurrency=options.concurrency or (1 if options.engine in ONE_AT_A_TIME else CONCURRENT),
-            seed=options.seed,
-            watch=watch,
-        )
-        try:
-            failed = runner.run(steps)
-        finally:
-            engine.close()
-    return about, failed
+    with shown_progress(len(steps), len(known & set(folder.answers()))) as advance:
+        ask = _ask_on_ray if options.ray else _ask_here
+        return about, ask(options, data, steps, engine, family, advance)
+
+
+def _ask_here(
+    options: argparse.Namespace, data: Dataset, steps: Sequence[EvalStep], engine: Engine, family: Family, advance: Callable[[int], None]
+) -> int:
+    """Ask in this process; how many steps the engine had no answer for."""
+    from evaluation.metrics.registry import get_metric
+    from evaluation.run_folder import RunFolder
+    from evaluation.runner import Runner
+
+    runner = Runner(
+        engine=engine,
+        family=family,
+        vocabulary=get_metric(data.metric).vocabulary,
+        folder=RunFolder(options.out),
+        context=options.context,
+        concurrency=in_flight(options),
+        seed=options.seed,
+        watch=lambda step, reply: advance(1),
+    )
+    try:
+        return runner.run(steps)
+    finally:
+        engine.close()
+
+
+def _ask_on_ray(
+    options: argparse.Namespace, data: Dataset, steps: Sequence[EvalStep], engine: Engine, family: Family, advance: Callable[[int], None]
+) -> int:
+    """The same with `--ray N` workers, each of which opens an engine of its own."""
+    from deftly.workplace import open_engine_for
+    from evaluation.datasets import load_dataset
+    from evaluation.ray_runner import Plan, run_on_ray
+
+    engine.close()  # it was opened for the model's name
+    plan = Plan(
+        load=partial(load_dataset, data.path.resolve(), options.variant),
+        digest=data.digest,
+        open_engine=partial(open_engine_for, family, options.engine, engine_options(options)),
+        family=family,
+        folder=options.out.resolve(),
+        context=options.context,
+        concurrency=in_flight(options),
+        seed=options.seed,
+    )
+    return run_on_ray(plan, steps, options.ray, advance)
+
+
+def in_flight(options: argparse.Namespace) -> int:
+    """How many requests an engine is asked at once."""
+    return int(options.concurrency or (1 if options.engine in ONE_AT_A_TIME else CONCURRENT))
 
 
 def engine_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -167,17 +205,32 @@ def default_folder(data: Dataset, model: str, family: str, context: str) -> Path
 def about_run(options: argparse.Namespace, data: Dataset, model: str, family: Family) -> dict[str, Any]:
     """Everything that decides the answers, and with what they were made."""
     from dataclasses import asdict
-    from importlib.metadata import version
 
-    import deftly
+    from evaluation.weights import fingerprint
+    from inference.models import bundled_model
 
+    local = options.model or (bundled_model() if options.engine in ONE_AT_A_TIME else None)
     return {
         "dataset": {"name": data.name, "variant": data.variant, "sha256": data.digest, "limit": options.limit},
         "model": model,
+        "weights": fingerprint(local),
         "engine": options.engine,
         "family": asdict(family),
         "context": options.context,
         "seed": options.seed,
-        "versions": {"deftly": deftly.__version__, **{name: version(name) for name in ("torch", "transformers")}},
+        "versions": versions(),
         "started": time.time(),
     }
+
+
+def versions(*more: str) -> dict[str, str]:
+    """Of what decides an answer, where it is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import deftly
+
+    told = {"deftly": deftly.__version__}
+    for name in ("torch", "transformers", *more):
+        with suppress(PackageNotFoundError):
+            told[name] = version(name)
+    return told

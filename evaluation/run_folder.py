@@ -25,7 +25,7 @@ from evaluation.predictions import Answer, Key, read_predictions
 
 ABOUT, ANSWERS, FAILURES = "run.json", "predictions.jsonl", "failures.jsonl"
 SYNC_SECONDS = 0.5
-NOT_DECISIVE = ("versions", "started", "concurrency", "workers")  # may differ when a run goes on
+NOT_DECISIVE = ("versions", "started", "concurrency", "workers", "tasks", "seeds", "repeats", "displays")  # may differ when a run goes on
 
 
 class RunFolder:
@@ -80,7 +80,7 @@ class RunFolder:
         """
         read: dict[Key, Answer] = {}
         for file in sorted(self.path.glob("predictions*.jsonl")):
-            _cut_torn_line(file)
+            cut_torn_line(file)
             for key, answer in read_predictions(file).items():
                 read.setdefault(key, answer)
         return read
@@ -117,7 +117,7 @@ class RunFolder:
                 self._synced = now
 
 
-def _cut_torn_line(file: Path) -> None:
+def cut_torn_line(file: Path) -> None:
     """A process that was killed while it wrote leaves the beginning of a line."""
     data = file.read_bytes()
     whole = data.rfind(b"\n") + 1

@@ -8,7 +8,7 @@ cache finds them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -46,14 +46,15 @@ class Runner:
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, steps: Sequence[EvalStep]) -> int:
-        """Ask for every step that has no answer yet; the number for which the engine had none.
+    def run(self, steps: Sequence[EvalStep], done: Mapping[Key, Answer] | None = None) -> int:
+        """Ask for every step that has no answer yet; the number for which the engine had none. `done` are the answers so far, where the
+        caller has read them: files to which others write must not be read here.
 
         Raises:
             ModelUnreachable: the engine fails at every step. What was answered is kept, and the run can go on.
             DatasetError: a picture is missing or damaged.
         """
-        done = self.folder.answers()
+        done = self.folder.answers() if done is None else done
         work = iter(list(self._work(steps, done)))
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="eval")
         try:
@@ -65,14 +66,14 @@ class Runner:
             self.folder.close()
         return self._failed
 
-    def _work(self, steps: Sequence[EvalStep], done: dict[Key, Answer]) -> Iterable[Work]:
+    def _work(self, steps: Sequence[EvalStep], done: Mapping[Key, Answer]) -> Iterable[Work]:
         """What is left to ask, in the data set's order. An episode's chain keeps its answered steps: they are its history."""
         if self.context == "teacher":
             return [(step,) for step in steps if _key(step) not in done]
         episodes = [tuple(episode) for _, episode in groupby(steps, key=lambda step: step.episode)]
         return [episode for episode in episodes if any(_key(step) not in done for step in episode)]
 
-    def _take(self, work: Iterator[Work], done: dict[Key, Answer]) -> None:
+    def _take(self, work: Iterator[Work], done: Mapping[Key, Answer]) -> None:
         try:
             while not self._stop.is_set():
                 with self._lock:
@@ -84,7 +85,7 @@ class Runner:
             self._stop.set()  # the others finish what is in flight, and take nothing new
             raise
 
-    def _ask_all(self, steps: Work, done: dict[Key, Answer]) -> None:
+    def _ask_all(self, steps: Work, done: Mapping[Key, Answer]) -> None:
         history: list[Step] = []
         for step in steps:
             if self._stop.is_set():
