@@ -22,7 +22,15 @@ def load_network(config: TrainConfig) -> PackedNetwork:
     Raises:
         RunError: the folder holds no model that can be loaded whole, or nothing of it is left to train.
     """
-    model = load_model(Path(config.model), getattr(torch, config.weights_dtype))
+    return as_configured(load_model(Path(config.model), getattr(torch, config.weights_dtype)), config)
+
+
+def as_configured(model: Any, config: TrainConfig) -> PackedNetwork:
+    """`model` with the adapters, frozen parts and activation checkpoints of `config`.
+
+    Raises:
+        RunError: nothing of it is left to train.
+    """
     trained: nn.Module = with_adapters(model, config.lora) if config.lora else model
     _freeze(trained, config.freeze)
     if config.checkpoint_activations:
