@@ -122,8 +122,8 @@ CASES = (
         name="drag-to-the-bin",
         says="Drag the report onto the bin.",
         body='<div class="at" draggable="true" id="report" title="report.doc"'
-        ' ondragstart="event.dataTransfer.setData(\'text\', \'x\')">report</div><div class="bin" title="Delete" ondragover="event.preventDefault()" '
-        'ondrop="effect()">🗑</div>',
+        " ondragstart=\"event.dataTransfer.setData('text', 'x')\">report</div>"
+        '<div class="bin" title="Delete" ondragover="event.preventDefault()" ondrop="effect()">🗑</div>',
         actions=(Drag(path=(BUTTON, at(500, 320))),),
         thought="I delete the report.",
     ),

@@ -81,7 +81,30 @@ def test_escape_held_down_stops_a_run_that_waits_for_its_model(desktop: VirtualD
     assert (episode.ended.exit_code, episode.ended.message) == (130, "stopped by the kill switch")
 
 
+@pytest.mark.parametrize("by_events", [False, True], ids=["polled", "by the portable listener"])
+def test_a_policy_may_name_another_key_and_a_run_on_another_thread_is_only_told(desktop: VirtualDesktop, by_events: bool) -> None:
+    """Without `interrupts` nothing but the stop event is set: else this test would be interrupted."""
+    from agent.listen_x11 import X11Listener
+
+    listener = (lambda put: X11Listener(desktop.display, put)) if by_events else None
+    with KillSwitch(display=desktop.display, key="f8", held_seconds=0.4, listener=listener, interrupts=False) as switch:
+        begin = threading.Event()
+        begin.set()
+        time.sleep(0.3)
+        for name, fires in (("F7", False), ("F8", True)):
+            done = threading.Event()
+            presser = threading.Thread(target=hold_key, args=(desktop.display, begin, done, name))
+            presser.start()
+            assert switch.stop.wait(1.5 if not fires else PATIENCE) is fires
+            done.set()
+            presser.join()
+
+
 def hold_escape(display: str, when: threading.Event, until: threading.Event) -> None:
+    hold_key(display, when, until, "Escape")
+
+
+def hold_key(display: str, when: threading.Event, until: threading.Event, name: str) -> None:
     from Xlib import XK, X
     from Xlib.display import Display
     from Xlib.ext import xtest
@@ -89,7 +112,7 @@ def hold_escape(display: str, when: threading.Event, until: threading.Event) -> 
     when.wait(PATIENCE)
     keyboard = Display(display)
     try:
-        code = keyboard.keysym_to_keycode(XK.XK_Escape)
+        code = keyboard.keysym_to_keycode(XK.string_to_keysym(name))
         xtest.fake_input(keyboard, X.KeyPress, code)
         keyboard.sync()
         until.wait(PATIENCE)

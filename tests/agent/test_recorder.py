@@ -193,3 +193,52 @@ def test_the_portable_listener_hears_the_same_events(desktop: VirtualDesktop, pe
     for event in ("x_px=640, y_px=360, button='left', down=True", "key='ctrl', char='', down=True", "key='page_down', char=''", "dy=-1"):
         assert event in heard
     assert "key='<', char='<', down=True" in heard
+
+
+def ask_for_password(title: str) -> str:
+    return f"""
+import tkinter as tk
+root = tk.Tk(); root.title({title!r}); root.geometry("400x200+700+400")
+entry = tk.Entry(root); entry.pack(); entry.focus_force()
+root.wait_visibility(); print("ready", flush=True); root.mainloop()
+"""
+
+
+def test_what_is_typed_into_a_private_window_and_what_it_shows_is_not_kept(
+    desktop: VirtualDesktop, x_display: str, person: Person, window: None, tmp_path: Path
+) -> None:
+    recording = Recording(x_display, tmp_path, "--json")
+    time.sleep(0.5)
+    person.do(Click(point=at(300, 300)), TypeText(text="open"))
+    asking = desktop.launch([sys.executable, "-c", ask_for_password("Password required")], stdout=subprocess.PIPE)
+    assert asking.stdout and asking.stdout.readline() == b"ready\n"
+    time.sleep(0.5)
+    person.do(Click(point=at(900, 450)), TypeText(text="hunter2"))
+    asking.terminate()
+    asking.communicate()
+    person.do(Click(point=at(300, 300)), TypeText(text="shut"), pause=1.0)
+    escape(person)
+    told = recording.result(0)
+    episode = Episode.open(told["episode"])
+    typed = [action.text for step in episode.steps for action in step.prediction.actions if isinstance(action, TypeText)]
+    assert typed == ["open", "{{secret:hidden}}", "shut"]
+    assert b"hunter2" not in b"".join(file.read_bytes() for file in Path(told["episode"]).rglob("*") if file.is_file())
+    hidden = next(step for step in episode.steps if TypeText(text="{{secret:hidden}}") in step.prediction.actions)
+    assert not hidden.seen.rgb[420:580, 720:1080].any() and hidden.seen.rgb[100:300].any()
+
+
+def test_nothing_is_kept_while_a_recording_is_paused(x_display: str, person: Person, window: None, tmp_path: Path) -> None:
+    recording = Recording(x_display, tmp_path, "--json", "--pause-key", "f9")
+    time.sleep(0.5)
+    person.do(Click(point=at(300, 300)), TypeText(text="before"), Hotkey(keys=("f9",)))
+    person.do(TypeText(text="between"), Click(point=at(500, 500)), Hotkey(keys=("f9",)))
+    person.do(TypeText(text="after"), pause=1.0)
+    escape(person)
+    episode = Episode.open(recording.result(0)["episode"])
+    did = [action for step in episode.steps for action in step.prediction.actions]
+    assert did == [Click(point=did[0].point), TypeText(text="before"), TypeText(text="after"), Finished()]  # type: ignore[union-attr]
+
+
+def escape(person: Person) -> None:
+    """Say that the task is done."""
+    person.do(*[Hotkey(keys=("escape",))] * 3, pause=0.2)
