@@ -31,6 +31,7 @@ from agent.step import Step
 
 REFERENCE = re.compile(r"\{\{\s*secret:([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+PIECE = 16  # characters; hands paste what is longer
 SHORTEST = 4  # characters: what is shorter would be taken out of everything that happens to hold it
 
 
@@ -154,14 +155,22 @@ class SecretHands:
         self._check_place(names)
         self._note("secret", names=names, typed=action.text)
         try:
-            done = self._hands.perform(TypeText(text=self._vault.resolve(action.text)), geometry)
+            whole = self._type(self._vault.resolve(action.text), geometry)
         except HandError as error:
             raise type(error)(self._vault.clean(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever went wrong may quote what was to be typed, so that it must not go on as it is
             raise CannotPerform(f"a secret could not be typed ({type(error).__name__})") from None
-        whole = isinstance(done.action, TypeText) and done.action.text == self._vault.resolve(action.text)
         note = f"typed the secret {' and '.join(dict.fromkeys(names))}" + ("" if whole else ", but not all of it")
         return Performed(action=action, note=note)
+
+    def _type(self, text: str, geometry: Geometry) -> bool:
+        """Whether all of `text` was typed: in short pieces, which hands type by keys, since any program may read a clipboard."""
+        for start in range(0, len(text), PIECE):
+            piece = text[start : start + PIECE]
+            done = self._hands.perform(TypeText(text=piece), geometry).action
+            if not isinstance(done, TypeText) or done.text != piece:
+                return False
+        return True
 
     def _check_place(self, names: list[str]) -> None:
         """The secret may go where the focus is now.
