@@ -1,10 +1,17 @@
-"""Where the models that come with Deftly lie: Hugging Face folders beside this module."""
+"""The models that come with Deftly: weights in Hugging Face folders beside this module, and architectures written here."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 BUNDLED = "deftly_tiny"
+
+
+def register_native_models() -> None:
+    """Let transformers' Auto classes know the models that are written here."""
+    from inference.models.kimi_vl import register
+
+    register()
 
 
 class MissingModel(ValueError):

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.engines.base import EngineError
+from inference.models import register_native_models
 from inference.vlm.pictures import PictureReader
 
 if TYPE_CHECKING:
     import torch
 
 # Their pictures are patches merged in squares, their positions three-fold, their features handed over by `mm_encoder_outputs`.
-MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "kimi_vl")
 
 
 class BadModel(EngineError, ValueError):
@@ -43,13 +44,14 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
     Raises:
         BadModel: the folder does not hold a whole model of a kind that this engine runs.
     """
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
+    register_native_models()
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             _check_type(folder, config.model_type)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = read_tokenizer(folder)
             pictures = read_picture_settings(folder)
             model, info = AutoModelForImageTextToText.from_pretrained(
                 folder, dtype=dtype, attn_implementation=attn_implementation, local_files_only=True, output_loading_info=True
@@ -61,7 +63,8 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
     _check_weights(folder, info)
     if not tokenizer.chat_template:
         raise BadModel(f"{folder} has no chat template: add chat_template.jinja, or chat_template to tokenizer_config.json")
-    _multiply_patches(model)
+    if hasattr(model.model, "visual"):
+        _multiply_patches(model)
     return Checkpoint(
         name=folder.resolve().name,
         model=model.to(device).eval().requires_grad_(False),
@@ -91,8 +94,24 @@ def _check_type(folder: Path, model_type: str) -> None:
         )
 
 
+def read_tokenizer(folder: Path) -> Any:
+    """The folder's tokenizer; Moonshot's, which is published as a tiktoken file, without its remote code."""
+    from transformers import AutoTokenizer
+
+    from inference.models.kimi_vl.tokens import VOCABULARY_FILE, load_tokenizer
+
+    if (folder / VOCABULARY_FILE).is_file() and not (folder / "tokenizer.json").is_file():
+        return load_tokenizer(folder)
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
 def read_picture_settings(folder: Path) -> PictureReader:
     """The numbers in the folder's `preprocessor_config.json`, by which pictures become patches."""
+    from inference.vlm.padded_pictures import padded_settings
+
+    padded = padded_settings(folder)
+    if padded is not None:
+        return PictureReader(**padded)
     # Named directly: the class that AutoImageProcessor would choose wants torchvision, and says so when it is missing.
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 

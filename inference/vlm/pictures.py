@@ -5,26 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from inference.engines.base import EngineError, Pixels
+from inference.vlm.padded_pictures import Grid, padded_grid, padded_patches, shrunk
 
 MAX_ASPECT = 200  # of the published smart-resize rule
 
 
-class Grid(NamedTuple):
-    """A picture's size in patches."""
-
-    rows: int
-    columns: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class PictureReader:
-    """Resizes, normalises and cuts pictures, with the numbers of a model's `preprocessor_config.json`."""
+    """Resizes, normalises and cuts pictures, with the numbers of a model's `preprocessor_config.json`.
+
+    `fit` is how a picture gets to whole patches: `resize` as Qwen does, or `pad` as MoonViT does, for which see `padded_pictures`.
+    """
 
     patch_size: int
     merge_size: int
@@ -35,6 +32,7 @@ class PictureReader:
     std: tuple[float, float, float]
     rescale: float = 1 / 255
     resample: int = 3  # Pillow's bicubic
+    fit: Literal["resize", "pad"] = "resize"
 
     def grid(self, height: int, width: int) -> Grid:
         """Patches in a picture of `height` x `width` pixels, once resized.
@@ -42,6 +40,8 @@ class PictureReader:
         Raises:
             EngineError: the picture is too long and thin for the model.
         """
+        if self.fit == "pad":
+            return padded_grid(self, height, width)
         factor = self.patch_size * self.merge_size
         if not height or not width or max(height, width) / min(height, width) > MAX_ASPECT:
             raise EngineError(
@@ -57,7 +57,9 @@ class PictureReader:
         return Grid(rows * self.merge_size, columns * self.merge_size)
 
     def patches(self, rgb: Pixels) -> npt.NDArray[np.float32]:
-        """`[rows * columns, channels * temporal * patch * patch]`, the patches of a merged square side by side."""
+        """`[rows * columns, channels * temporal * patch * patch]`, a merged square side by side, or a row if padded."""
+        if self.fit == "pad":
+            return padded_patches(self, rgb)
         grid, patch, merge = self.grid(*rgb.shape[:2]), self.patch_size, self.merge_size
         rgb = self.resized(rgb)
         squares = rgb.reshape(grid.rows // merge, merge, patch, grid.columns // merge, merge, patch, 3)
@@ -65,11 +67,13 @@ class PictureReader:
         patches = np.empty((len(levels), 3, self.temporal_patch_size, patch * patch), np.float32)
         for channel in range(3):
             # A still picture is the same picture at both moments that the tower reads.
-            patches[:, channel] = self._normalised[channel][levels[:, channel]][:, None]
+            patches[:, channel] = self.normalised[channel][levels[:, channel]][:, None]
         return patches.reshape(len(levels), -1)
 
     def resized(self, rgb: Pixels) -> Pixels:
-        """`rgb` at the size in which the model looks at it."""
+        """`rgb` at the size in which the model looks at it; what it is padded with is added by `patches`."""
+        if self.fit == "pad":
+            return shrunk(self, rgb)
         grid = self.grid(*rgb.shape[:2])
         height, width = grid.rows * self.patch_size, grid.columns * self.patch_size
         if rgb.shape[:2] == (height, width):
@@ -79,7 +83,7 @@ class PictureReader:
         return np.asarray(Image.fromarray(rgb).resize((width, height), resample=self.resample))
 
     @cached_property
-    def _normalised(self) -> npt.NDArray[np.float32]:
+    def normalised(self) -> npt.NDArray[np.float32]:
         """`[3, 256]`: what each level of each channel becomes. Rounded where the image processor rounds, so that results are equal."""
         levels = (np.arange(256, dtype=np.float64) * self.rescale).astype(np.float32)
         mean, std = (np.asarray(values, dtype=np.float32)[:, None] for values in (self.mean, self.std))

@@ -95,7 +95,13 @@ class PromptReader:
         keys = ids.copy()
         for picture in pictures:
             keys[picture.start : picture.start + picture.rows * picture.columns] = _picture_key(picture.source)
-        return Prompt(ids=ids, keys=keys, positions=_positions(len(ids), pictures), pictures=pictures)
+        return Prompt(ids=ids, keys=keys, positions=self._positions(len(ids), pictures), pictures=pictures)
+
+    def _positions(self, length: int, pictures: Sequence[Placed]) -> Ids:
+        """Models that pad their pictures count a picture's tokens on like those of text: three equal rows."""
+        if self.pictures.fit == "pad":
+            return np.tile(np.arange(length), (3, 1))
+        return _positions(length, pictures)
 
 
 def _content(message: Message) -> str | list[dict[str, str]]:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from inference.engines.base import Message
 from inference.families import Family
-from inference.vlm.checkpoint import quiet, read_picture_settings, with_limits
+from inference.models import register_native_models
+from inference.vlm.checkpoint import quiet, read_picture_settings, read_tokenizer, with_limits
 from inference.vlm.pictures import PictureReader
 from inference.vlm.prompt import PromptReader
 from training.errors import DataSetError
@@ -35,12 +36,13 @@ def open_model_folder(folder: Path, family: Family) -> ModelFolder:
     Raises:
         DataSetError: something of it is missing.
     """
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
+    register_native_models()
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = read_tokenizer(folder)
             settings = read_picture_settings(folder)
     except (OSError, ValueError, KeyError) as error:
         raise DataSetError(f"the model in {folder} cannot be opened: {error}") from error

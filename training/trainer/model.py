@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inference.models import register_native_models
 from inference.vlm.checkpoint import quiet
 from training.errors import RunError
 from training.trainer.config import LoraConfig, TrainConfig
@@ -49,6 +50,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
+    register_native_models()
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)

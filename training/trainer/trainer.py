@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from inference.models.kimi_vl.experts import balance_routers
 from training.data.store import SampleStore
 from training.errors import RunError
 from training.packing import Sample
@@ -134,6 +135,7 @@ class Trainer:
             self._non_finite = 0
             for optimizer in self.optimizers:
                 optimizer.step()
+            balance_routers(self.network, self.world.sum)
             if self.average is not None:
                 self.average.update()
         else:
