@@ -64,8 +64,16 @@ def padded_grid(reader: PictureReader, height: int, width: int) -> Grid:
     return Grid(rows, columns)
 
 
-def shrunk(reader: PictureReader, rgb: Pixels) -> Pixels:
-    """`rgb` with as many patches as the model takes, not padded."""
+def stored(reader: PictureReader, rgb: Pixels) -> Pixels:
+    """What may be kept in the place of `rgb`: it shrunk, not padded.
+
+    Rarely, of long and thin pictures, what was shrunk would be shrunk again; then it is `rgb` itself.
+    """
+    height, width = _shrunk_size(reader, *rgb.shape[:2])
+    return _shrunk(reader, rgb) if _shrunk_size(reader, height, width) == (height, width) else rgb
+
+
+def _shrunk(reader: PictureReader, rgb: Pixels) -> Pixels:
     height, width = _shrunk_size(reader, *rgb.shape[:2])
     if rgb.shape[:2] == (height, width):
         return rgb
@@ -77,7 +85,7 @@ def shrunk(reader: PictureReader, rgb: Pixels) -> Pixels:
 def padded_patches(reader: PictureReader, rgb: Pixels) -> npt.NDArray[np.float32]:
     """`[rows * columns, channels * patch * patch]`, row by row."""
     grid, side = padded_grid(reader, *rgb.shape[:2]), reader.patch_size
-    seen = shrunk(reader, rgb)
+    seen = _shrunk(reader, rgb)
     whole = np.zeros((grid.rows * side, grid.columns * side, 3), dtype=np.uint8)
     whole[: seen.shape[0], : seen.shape[1]] = seen
     squares = whole.reshape(grid.rows, side, grid.columns, side, 3)

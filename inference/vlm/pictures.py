@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.engines.base import EngineError, Pixels
-from inference.vlm.padded_pictures import Grid, padded_grid, padded_patches, shrunk
+from inference.vlm.padded_pictures import Grid, padded_grid, padded_patches, stored
 
 MAX_ASPECT = 200  # of the published smart-resize rule
 
@@ -71,9 +71,9 @@ class PictureReader:
         return patches.reshape(len(levels), -1)
 
     def resized(self, rgb: Pixels) -> Pixels:
-        """`rgb` at the size in which the model looks at it; what it is padded with is added by `patches`."""
+        """`rgb` at the size in which the model looks at it; of padded ones, what may be kept for `patches`."""
         if self.fit == "pad":
-            return shrunk(self, rgb)
+            return stored(self, rgb)
         grid = self.grid(*rgb.shape[:2])
         height, width = grid.rows * self.patch_size, grid.columns * self.patch_size
         if rgb.shape[:2] == (height, width):
