@@ -23,15 +23,15 @@ class Protection:
     policy: SafetyPolicy
     vault: Vault
 
-    def of(self, computer: Computer, order: RunOrder) -> Safeguards:
-        """The safeguards of a run on `computer`.
+    def of(self, computer: Computer, order: RunOrder, *, may_ask: bool = True) -> Safeguards:
+        """The safeguards of a run on `computer`; without `may_ask` nobody is at the terminal, whatever it looks like.
 
         Raises:
             SecretError: there are secrets, and this computer cannot type them.
         """
         from agent.safety.safeguards import guard
 
-        return guard(computer, self.policy, mode=order.mode, ask_because=_who_is_asked(order.mode), vault=self.vault)
+        return guard(computer, self.policy, mode=order.mode, ask_because=_who_is_asked(order.mode) if may_ask else None, vault=self.vault)
 
 
 def read_protection(order: RunOrder) -> Protection:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import deftly
 from deftly.errors import UsageError
@@ -18,6 +18,7 @@ from deftly.run_order import RunOrder, read_order
 if TYPE_CHECKING:
     from agent.computers.base import Computer
     from agent.policy import Policy
+    from deftly.protection import Protection
     from server.mcp_desk import Desk
 
 PATH = "/mcp"
@@ -39,7 +40,7 @@ def mcp_command(argv: list[str]) -> int:
     token = token_for(options.token_file, options.http[0]) if options.http else None
     try:
         with open_workplace(order.where, protection.policy.kill_key) as workplace:
-            desk = _desk(order, workplace.computer, protection)
+            desk = _desk(order, workplace.computer, protection, may_ask=options.http is not None)
             try:
                 return _serve_http(desk, options.http, token) if options.http else _serve_stdio(desk)
             finally:
@@ -59,7 +60,10 @@ def _read(argv: list[str]) -> tuple[argparse.Namespace, RunOrder]:
         rest += ["--token-file", str(options.computer_token_file)]
     if "--miniwob" in rest:
         raise UsageError("--miniwob words its own task: there is nothing for a client to ask for")
-    return options, read_order(["what clients ask for", *rest, *argv[at:]])
+    order = read_order(["what clients ask for", *rest, *argv[at:]])
+    if order.mode == "confirm" and not options.http:
+        raise UsageError("--mode confirm asks at the terminal, which --stdio uses to speak to its client: use --policy confirm, or --http")
+    return options, order
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,21 +91,21 @@ def _address(said: str) -> tuple[str, int]:
     return read[1].strip("[]"), int(read[2])
 
 
-def _desk(order: RunOrder, computer: Computer, protection: Any) -> Desk:
+def _desk(order: RunOrder, computer: Computer, protection: Protection, may_ask: bool) -> Desk:
     from agent.limits import Limits
     from server.mcp_desk import Desk
 
     return Desk(
         computer,
         _policy_opener(order, protection),
-        safeguards=lambda: protection.of(computer, order),
+        safeguards=lambda: protection.of(computer, order, may_ask=may_ask),
         limits=Limits(steps=order.max_steps, seconds=order.max_seconds),
         episodes_dir=order.episodes,
         stop=threading.Event(),
     )
 
 
-def _policy_opener(order: RunOrder, protection: Any) -> Callable[[], Policy]:
+def _policy_opener(order: RunOrder, protection: Protection) -> Callable[[], Policy]:
     """Opens the model when the first task comes: a client that only looks and acts needs none."""
     from agent.safety.safeguards import told_of_secrets
     from deftly.workplace import engine_options, open_policy, read_family

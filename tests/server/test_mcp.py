@@ -208,3 +208,9 @@ def test_without_a_token_web_pages_are_turned_away(tmp_path: Path) -> None:
                     assert (await page.post(url, json={}, headers=headers)).status_code == 403
 
     run(work)
+
+
+def test_over_stdio_nobody_can_be_asked_at_the_terminal(tmp_path: Path) -> None:
+    host = Host(tmp_path, [DONE], "--mode", "confirm")
+    done = subprocess.run([sys.executable, *host.argv], cwd=tmp_path, env=host.environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2 and "--mode confirm asks at the terminal" in done.stderr
