@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from inference.engines.base import Engine
 from inference.engines.openai import OpenAIEngine
+from inference.vllm_plugin.link import link_plugin, plugin_environment
 from server.backends.base import Status
 from server.backends.vllm_command import VllmOrder, vllm_command, vllm_environment
-from server.backends.vllm_process import VllmProcess
+from server.backends.vllm_process import UnfitEngine, VllmProcess
 from server.errors import ApiError, engine_unavailable
 from server.streams import EVENT_STREAM, Head, Streamed
 
@@ -40,7 +41,10 @@ class VllmBackend:
         self._socket = self._folder / "socket"
         self._session: aiohttp.ClientSession | None = None
         self._engine: OpenAIEngine | None = None
+        self._attention = order.attention
         command, environment = vllm_command(order, self._socket), vllm_environment(os.environ, order)
+        if order.attention == "deftly":
+            environment = plugin_environment(environment, link_plugin(self._folder / "plugin"))
         self.process = VllmProcess(command, environment, self._socket, self._is_healthy)
 
     async def start(self) -> None:
@@ -130,6 +134,16 @@ class VllmBackend:
     async def _is_healthy(self) -> bool:
         try:
             async with self._asked("GET", "/health") as response:
-                return response.status == 200
+                if response.status != 200:
+                    return False
         except ApiError:
             return False
+        if self._attention == "deftly" and not has_our_attention(await self.metrics()):
+            raise UnfitEngine("runs with its own attention, not Deftly's: its log above says why the plugin was not loaded")
+        return True
+
+
+def has_our_attention(metrics: bytes) -> bool:
+    """Whether vLLM built its layers with our attention: it goes on without a plugin that it cannot load, saying so only in its log."""
+    lines = (line.split() for line in metrics.decode().splitlines())
+    return any(words[0] == "deftly_attention_layers_total" and float(words[1]) > 0 for words in lines if len(words) == 2)

@@ -36,8 +36,12 @@ TIED_TO_US = (
 )
 
 
+class UnfitEngine(RuntimeError):
+    """It runs and answers, but not as it was asked to; the message says how it is instead."""
+
+
 class VllmProcess:
-    """Keeps `command`, which listens at `socket`, running; `is_healthy` asks it whether it can answer."""
+    """Keeps `command`, which listens at `socket`, running; `is_healthy` asks it whether it can answer, or raises `UnfitEngine`."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], socket: Path, is_healthy: Callable[[], Awaitable[bool]]
@@ -103,13 +107,19 @@ class VllmProcess:
             stdout=sys.stderr,
         )
         died = asyncio.ensure_future(self._process.wait())
+        unfit = ""
         while not died.done():
             await asyncio.wait((died,), timeout=POLL_SECONDS)
-            if not died.done() and await self._is_healthy():
+            try:
+                healthy = not died.done() and await self._is_healthy()
+            except UnfitEngine as error:
+                unfit, healthy = str(error), False
+                await self._end()
+            if healthy:
                 self._condition = "ok"
                 self._came_up = True
                 await asyncio.wait((died,))
-        self._condition, self._detail = "down", _how_it_ended(died.result())
+        self._condition, self._detail = "down", unfit or _how_it_ended(died.result())
         await self._end(politely=False)  # its children may have outlived it
 
     async def _end(self, *, politely: bool = True) -> None:

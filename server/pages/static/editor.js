@@ -24,9 +24,9 @@ export function editor(action, { changed, send, cancel }) {
   type.value = action.type;
   const raw = h("details", {}, h("summary", {}, "As JSON"), h("label", { for: "json", class: "unseen" }, "The action as JSON"), json);
   const form = h("form", { class: "editor", onsubmit: submit, onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } } },
-    h("label", { for: "action-type" }, "Do this instead"), type, fields, raw, told,
-    h("p", { class: "soft hint" }, "Click on the screen to choose a place."),
-    h("div", { class: "buttons" }, h("button", { class: "yes" }, "Do this"), h("button", { type: "button", onclick: cancel }, "Cancel")));
+    h("label", { for: "action-type" }, "Do this instead"), type, fields, told,
+    h("div", { class: "buttons" }, h("button", { class: "yes" }, "Do this"), h("button", { type: "button", onclick: cancel }, "Cancel")),
+    h("p", { class: "soft hint" }, "A click on the screen chooses the place."), raw);
   type.addEventListener("change", () => {
     const place = edited.point || (edited.path && edited.path.at(-1));
     edited = type.value === action.type ? structuredClone(action) : { type: type.value, ...structuredClone(TEMPLATES[type.value]) };

@@ -61,7 +61,7 @@ export async function live(place, [id]) {
     parts.head.replaceChildren(h("a", { class: "back", href: "#/runs" }, "← all runs"),
       h("div", { class: "titled" }, h("h1", {}, run.task || "…"), h("div", { class: "buttons" }, link, stop)),
       h("p", { class: "badges" }, statusBadge(status, run.reward), run.reward === null ? null : badge(`reward ${run.reward}`), badge(plural(state.steps.length, "step")), badge(run.computer_words), badge(run.mode)),
-      run.message ? h("p", { class: "end" }, run.message) : null);
+      h("p", { class: "end", hidden: !run.message }, run.message));
     announce(question ? `Step ${question.step + 1} waits for you: ${question.words}` : run.live ? `${plural(state.steps.length, "step")} done` : `The run has ended: ${run.status.replaceAll("_", " ")}. ${run.message}`);
   }
 
@@ -113,12 +113,13 @@ export async function live(place, [id]) {
   function drawWords() {
     const { index, step, now } = shown();
     const stage = state.run.live && now && now.stage ? STAGES[now.stage] : "";
-    const key = JSON.stringify([index, step, now, stage, state.viewing]);
+    const key = JSON.stringify([index, step, now, stage, state.viewing, Boolean(state.question)]);
     if (key === shownWords) return;
     shownWords = key;
     const count = index < 0 ? null : h("p", { class: "count" }, h("span", {}, `Step ${index + 1}`, stage ? h("i", {}, ` · ${stage}`) : null), state.viewing !== null && state.run.live ? h("button", { type: "button", onclick: () => view(null) }, "Now", kbd("Escape")) : null);
     const said = now && now.said;
-    const body = step ? panelOf(step) : said ? [said.thought ? h("p", { class: "thought" }, said.thought) : null, actionList(said.actions),
+    const asked = state.question && said && said.actions.length === 1; // it stands in the question already
+    const body = step ? panelOf(step) : said ? [said.thought ? h("p", { class: "thought" }, said.thought) : null, asked ? null : actionList(said.actions),
       said.error === null ? null : h("p", { class: "note bad" }, `This answer could not be read: ${said.error}`)] : state.run.live ? [h("p", { class: "thought thinking" }, "…")] : [];
     parts.words.replaceChildren(...[count, body].flat(3).filter(Boolean));
   }

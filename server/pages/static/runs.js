@@ -12,7 +12,8 @@ export async function runs(place) {
   document.title = "Runs – Deftly";
   const list = h("div", { class: "list" });
   const options = await get("/runs/options");
-  place.append(h("div", { class: "split" }, h("section", { "aria-labelledby": "runs-title" }, h("h1", { id: "runs-title" }, "Runs"), list), startForm(options)));
+  const form = startForm(options);
+  place.append(h("div", { class: "split" }, h("section", { "aria-labelledby": "runs-title" }, h("div", { class: "titled" }, h("h1", { id: "runs-title" }, "Runs"), h("button", { type: "button", class: "to-start", onclick: () => form.scrollIntoView() }, "Start a run")), list), form));
   let before = "";
   async function refresh() {
     if (document.hidden) return;
