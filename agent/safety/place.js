@@ -39,7 +39,7 @@ how => {
   const focused = how.point === undefined;
   const pick = focused ? doc => doc.activeElement : (doc, x, y) => doc.elementFromPoint(x, y);
   const {element, opaque} = dive(document, pick, how.point?.[0], how.point?.[1]);
-  if (!element) return {hosts};
+  if (!element) return {hosts, scroll: [scrollX, scrollY]};
   if (how.remember && !state.remembered.some(ref => ref.deref() === element)) state.remembered.push(new WeakRef(element));
   const acting = 'a[href],button,input,select,textarea,summary,label,option,[role],[onclick],[tabindex]';
   const actor = element.closest(acting) || element;
@@ -61,7 +61,7 @@ how => {
   const control = actor.control || actor;
   const hint = (control.autocomplete || '').toLowerCase();
   return {
-    hosts, opaque: !!opaque,
+    hosts, opaque: !!opaque, scroll: [scrollX, scrollY],
     text: [...words(actor), ...(submits === actor ? [] : words(submits))].filter(Boolean).join(' \n '),
     password: control.type === 'password' || hint.includes('password') || hint.startsWith('cc-') || hint === 'one-time-code',
     box: element === element.ownerDocument.body ? null : boxOf(element),

@@ -33,9 +33,10 @@ PAGE = """data:text/html,<style>body>*{position:absolute;left:100px;width:200px;
 <input type=password style="top:200px" value=geheimnis>
 <a href="https://evil.example/q" style="top:300px">more</a>
 <iframe srcdoc='<button style="width:100%;height:100%">Delete all</button>' style="top:400px;height:80px;border:0"></iframe>
-<div id=host style="top:500px"></div>
+<div id=host style="top:500px"></div><div id=sealed style="top:550px"></div><p style="top:2000px">far below</p>
 <script>
 host.attachShadow({mode:'open'}).innerHTML='<button style="width:100%;height:40px">Send mail</button>';
+sealed.attachShadow({mode:'closed'}).innerHTML='<button style="width:100%;height:40px"><b>Buy now</b></button>';
 document.elementFromPoint=()=>document.querySelector('a'); Element.prototype.closest=()=>null;
 </script>"""
 
@@ -102,13 +103,18 @@ def test_a_page_tells_what_is_under_a_point_and_cannot_lie_about_it(browser: Bro
     """The page above replaces `elementFromPoint`: its own answer would be the link, everywhere."""
     scene = scene_of(browser)
     assert isinstance(scene, BrowserScene)
-    pay, field, link, frame, shadow, nothing = (scene.at(at(200, y)) for y in (120, 220, 310, 415, 520, 580))
+    pay, field, link, frame, shadow, nothing = (scene.at(at(200, y)) for y in (120, 220, 310, 415, 520, 595))
     assert (pay.text, pay.hosts) == ("Pay now", ("data:", "shop.example"))
     assert field.password_field and not pay.password_field
     assert "geheimnis" not in (field.text or "")
     assert link.hosts == ("data:", "evil.example")
     assert frame.text == "Delete all" and shadow.text == "Send mail"
-    assert nothing.text == ""
+    assert nothing.text == "" and "Buy now" in (scene.at(at(200, 570)).text or "")
+    browser.session.call(browser.session.page.evaluate("scrollTo(0, 300)"))
+    try:
+        assert "Buy now" in (scene.at(at(200, 270)).text or "")
+    finally:
+        browser.session.call(browser.session.page.evaluate("scrollTo(0, 0)"))
 
 
 @pytest.mark.browser
