@@ -117,7 +117,7 @@ class X11Scene:
         if named is None:
             return Place()
         name = _name(display, named)
-        return Place(window=name, text=None if name is None else name[0], box=self._box(display, named))
+        return Place(window=name, text=name[0] if name and _is_dialog(display, named) else None, box=self._box(display, named))
 
     def _named(self, display: Display, window: Any) -> Any:
         """`window`, or the nearest around it that has a title or a class: toolkits make windows within windows."""
@@ -175,6 +175,14 @@ def _name(display: Display, window: Any) -> tuple[str, str] | None:
     title = _text(window, display.intern_atom("_NET_WM_NAME")) or _text(window, Xatom.WM_NAME)
     cls = " ".join(part for part in _text(window, Xatom.WM_CLASS).split("\0") if part)
     return (title, cls) if title or cls else None
+
+
+def _is_dialog(display: Display, window: Any) -> bool:
+    """Whether the title of `window` says what it asks for: titles of others tell of documents and pages."""
+    kinds = window.get_full_property(display.intern_atom("_NET_WM_WINDOW_TYPE"), Xatom.ATOM)
+    if kinds is not None and display.intern_atom("_NET_WM_WINDOW_TYPE_DIALOG") in kinds.value:
+        return True
+    return window.get_full_property(Xatom.WM_TRANSIENT_FOR, Xatom.WINDOW) is not None
 
 
 def _text(window: Any, atom: int) -> str:

@@ -26,6 +26,7 @@ from agent.safety.safeguards import guard
 from agent.safety.x11_scene import DESKTOP, X11Scene
 from inference.engines.scripted import ScriptedEngine
 from inference.families import load_family
+from tests.agent.safety.conftest import wait_until
 
 SIZE = Size(800, 600)
 PAGE = """data:text/html,<style>body>*{position:absolute;left:100px;width:200px;height:40px}</style>
@@ -58,6 +59,14 @@ def test_x11_knows_the_window_under_a_point_its_frame_and_the_desktop(desktop: V
         computer.perform(Click(point=at(300, 300, size)))
         assert scene.focused().window == inside.window
         assert (inside.window, inside.box) in scene.windows()
+        code = "import tkinter as tk; r=tk.Tk(); d=tk.Toplevel(r); d.title('Delete all?'); d.geometry('300x200+500+300'); d.transient(r); "
+        code += "d.wait_visibility(); print(1,flush=True); r.mainloop()"
+        dialog = desktop.launch([sys.executable, "-c", code], stdout=-1)
+        assert dialog.stdout and dialog.stdout.readline()
+        wait_until(lambda: scene.at(at(600, 400, size)).text == "Delete all?")
+        assert inside.text is None
+        dialog.terminate()
+        dialog.communicate()
         scene.close()
 
 
