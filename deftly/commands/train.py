@@ -2,6 +2,7 @@
 
 deftly train prepare EPISODES… --model DIR --family NAME --out DIR     what is learnt, exactly as the agent asks and the model answers
 deftly train run CONFIG.yaml [--set KEY=VALUE …]                       train; the same command goes on after any stop
+deftly train plan MODEL_OR_CONFIG [--gpus N]                           what a run takes in memory, before it is begun
 deftly train export RUN --out DIR                                      a folder that vLLM serves, from the newest checkpoint
 On several processes or machines: torchrun --nproc-per-node 8 -m deftly train run CONFIG.yaml
 """
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from deftly.commands.train_plan import add_plan
 from deftly.errors import UsageError
 
 FORMS = ("episodes", "uitars", "agentnet", "sharegpt")
@@ -35,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prepare(verbs)
     _add_run(verbs)
     _add_export(verbs)
+    add_plan(verbs)
     return parser
 
 

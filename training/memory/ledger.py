@@ -8,7 +8,7 @@ boundaries of segments, the sizes of pictures) stay real: programs ask what is i
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +40,8 @@ class Ledger(TorchDispatchMode):
         self._others = self._gradients = self._logits = 0
         self._is_gradient: set[int] = set()
         self._is_logits: set[int] = set()
+        self._known: list[torch.UntypedStorage] = []  # held, so that their keys are nobody else's
+        self._left_out: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -54,6 +56,11 @@ class Ledger(TorchDispatchMode):
             if isinstance(tensor, FakeTensor):
                 self._count(tensor)
         return out
+
+    def leave_out(self, tensors: Iterable[Tensor]) -> None:
+        """Do not count `tensors`, which were there before, when something only looks at them in another way."""
+        self._known.extend(tensor.untyped_storage() for tensor in tensors)
+        self._left_out = {storage._cdata for storage in self._known}
 
     def watch_gradients(self, parameters: Sequence[Tensor]) -> None:
         """Count what autograd leaves in `parameters` as gradients, from the moment when it does."""
@@ -83,7 +90,7 @@ class Ledger(TorchDispatchMode):
     def _count(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
-        if key in self._sizes:
+        if key in self._sizes or key in self._left_out:
             return
         self._sizes[key] = size = storage.nbytes()
         weakref.finalize(storage, self._release, key)

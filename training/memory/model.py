@@ -60,7 +60,9 @@ def simulated_model(config: Any, dtype: torch.dtype) -> Any:
         build = (AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM).from_config
     try:
         with simulated(), no_init_weights(), quiet():
-            return build(config, dtype=dtype, attn_implementation="sdpa")
+            model = build(config, dtype=dtype, attn_implementation="sdpa")
+            model.tie_weights()  # which comes with giving them values, and that is left out
+            return model
     except (ValueError, KeyError) as error:
         raise RunError(f"transformers cannot build a {config.model_type}: {error}") from error
 

@@ -80,11 +80,12 @@ def trace(model_config: Any, config: TrainConfig, work: Workload, *, target: Tar
     network = as_configured(simulated_model(model_config, getattr(torch, config.weights_dtype)), config)
     _drop_contents(network)
     if target == "gpu":
-        _use_planned_attention(network)
+        use_planned_attention(network)
     parameters = list(network.parameters())
     trained = [p for p in parameters if p.requires_grad]
     pack = simulated_pack(model_config, work)
     ledger = Ledger(vocabulary=network.core.get_output_embeddings().weight.shape[0], most_logits=config.loss_chunk)
+    ledger.leave_out([*parameters, *network.buffers(), *([] if pack.pixel_values is None else [pack.pixel_values])])
     ledger.watch_gradients(trained)
     with simulated(), ledger:
         for _ in range(packs):
@@ -146,7 +147,8 @@ def _drop_contents(network: nn.Module) -> None:
                     module._parameters[name] = nn.Parameter(bare, requires_grad=parameter.requires_grad)
 
 
-def _use_planned_attention(network: PackedNetwork) -> None:
+def use_planned_attention(network: PackedNetwork) -> None:
+    """Let attention keep what Deftly's kernels keep, whatever the device that it is simulated on."""
     _register_planned()
     vision = getattr(network.core.config, "vision_config", None) is not None
     name: Any = {"text_config": PLANNED, "vision_config": f"{PLANNED}_flash"} if vision else PLANNED
