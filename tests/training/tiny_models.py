@@ -122,7 +122,21 @@ def kimi_vl() -> Any:
     return Kimi_K25ForConditionalGeneration(config)
 
 
-MODELS: dict[str, Callable[[], Any]] = {f.__name__: f for f in (qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, bamba, deepseek_v3, kimi_vl)}
+def kimi_vl_native() -> Any:
+    """The same by Deftly's own modules."""
+    from inference.models.kimi_vl.config import KimiVLConfig
+    from inference.models.kimi_vl.modeling import KimiVLForConditionalGeneration
+
+    eyes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48, "patch_size": 4}
+    eyes |= {"init_pos_emb_height": 8, "init_pos_emb_width": 8}
+    return KimiVLForConditionalGeneration(
+        KimiVLConfig(text_config=TEXT | MLA | {"n_group": 1, "topk_group": 1}, vision_config=eyes, media_placeholder_token_id=IMAGE)
+    )
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    f.__name__: f for f in (qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5, bamba, deepseek_v3, kimi_vl, kimi_vl_native)
+}
 
 
 def build(kind: str, seed: int = 0) -> Any:
