@@ -101,11 +101,13 @@ def as_json(found: Comparison) -> dict[str, Any]:
         **_tested(found.points),
         "success": _mcnemar(found.points),
         "by_task" if found.live else "by_action": by_group,
-        "differing": [
-            {("task" if found.live else "episode"): each.cluster, "step": each.name, "scores": [each.first, each.second]}
-            for each in found.differing
-        ],
+        "differing": [_differing(each, found.live) for each in found.differing],
     }
+
+
+def _differing(point: Point, live: bool) -> dict[str, Any]:
+    where = {"trial": point.name} if live else {"episode": point.cluster, "step": int(point.name)}
+    return {**where, "scores": [point.first, point.second]}
 
 
 def _names(first: Mapping[str, Any], second: Mapping[str, Any], places: tuple[str, str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from actions.geometry import Size
 from evaluation.steps import Box, Place, Polygon
 
-FigureJson = Mapping[str, Any]  # as `statistics.Figure.as_json` makes it
+FigureJson = Mapping[str, Any]  # as `statistics.Figure.as_json` makes it; with `plain`, one that is no share and not told in per cent
 
 
 class Shown(Protocol):

@@ -10,7 +10,7 @@ from agent.page.markup import element, text
 from evaluation.report.content import FigureJson, Group, Item, Report, Said
 from evaluation.report.drawing import draw
 from evaluation.report.images import embed
-from evaluation.report.plots import histogram, interval_plot, percent
+from evaluation.report.plots import amount, histogram, interval_plot
 
 SORTS = {"position": "in order", "score": "lowest score first", "score-down": "highest score first", "name": "by name"}
 
@@ -43,12 +43,12 @@ def _header(report: Report) -> str:
 
 def _headline(named: tuple[str, FigureJson]) -> str:
     name, figure = named
-    error = f" ± {percent(figure['standard_error'])}" if figure["standard_error"] is not None else ""
-    interval = f"95 % from {percent(figure['interval'][0])} to {percent(figure['interval'][1])}" if figure["interval"] else ""
+    error = f" ± {amount(figure, figure['standard_error'])}" if figure["standard_error"] is not None else ""
+    interval = f"95 % from {amount(figure, figure['interval'][0])} to {amount(figure, figure['interval'][1])}" if figure["interval"] else ""
     return element(
         "div",
         element("h2", text(name)),
-        element("p", percent(figure["mean"]), element("small", error), class_="figure"),
+        element("p", amount(figure, figure["mean"]), element("small", error), class_="figure"),
         element("p", text(interval), class_="interval"),
         class_="headline",
     )
@@ -59,14 +59,18 @@ def _group(group: Group) -> str:
         element(
             "tr",
             element("th", text(name, 200), scope="row"),
-            element("td", percent(figure["mean"]), class_="number"),
-            element("td", f"± {percent(figure['standard_error'])}" if figure["standard_error"] is not None else "", class_="number soft"),
+            element("td", amount(figure, figure["mean"]), class_="number"),
+            element(
+                "td", f"± {amount(figure, figure['standard_error'])}" if figure["standard_error"] is not None else "", class_="number soft"
+            ),
             element("td", interval_plot(figure, group.low, group.high), class_="plotted"),
             element("td", f"{figure['num_steps']:,}", class_="number soft"),
         )
         for name, figure in group.rows.items()
     ]
-    scale = element("span", *(f"<i>{100 * (group.low + (group.high - group.low) * step / 4):.0f}</i>" for step in range(5)), class_="scale")
+    plain = any(figure.get("plain") for figure in group.rows.values())
+    ticks = [group.low + (group.high - group.low) * step / 4 for step in range(5)]
+    scale = element("span", *(f"<i>{tick:g}</i>" if plain else f"<i>{100 * tick:.0f}</i>" for tick in ticks), class_="scale")
     heads = ["<th></th>", "<th>mean</th>", "<th>s. e.</th>", element("th", scale), "<th>n</th>"]
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
     return element(

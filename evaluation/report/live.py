@@ -34,11 +34,12 @@ def report_live(told: Mapping[str, Any], trials: Sequence[Trial], root: Path) ->
     summary, costs = told["summary"], told["summary"]["costs"]
     unsolved = [(position, trial) for position, trial in enumerate(trials) if not trial.solved]
     rows = {task["task"]: _row(task) for task in sorted(told["tasks"], key=lambda task: (-task["success"], task["task"]))}
-    rewards = {task["task"]: task["raw_reward"] for task in told["tasks"]}
+    rewards = {task["task"]: task["raw_reward"] | {"plain": True} for task in told["tasks"]}
     return Report(
         title=f"{told['model']} on {told['suite']}",
         subtitle=f"{summary['num_trials']:,} trials of {summary['num_tasks']:,} tasks, judged by the tasks' own rewards",
-        headlines={name: summary[key] for name, key in HEADLINES.items()} | {"raw reward, -1 to 1": summary["raw_reward"]},
+        headlines={name: summary[key] for name, key in HEADLINES.items()}
+        | {"raw reward, -1 to 1": summary["raw_reward"] | {"plain": True}},
         counts={
             "unsolved": f"{len(unsolved):,}",
             "not over": f"{summary['num_not_over']:,}",
@@ -50,7 +51,7 @@ def report_live(told: Mapping[str, Any], trials: Sequence[Trial], root: Path) ->
         },
         groups=(
             Group(title="Success by task", rows=rows),
-            Group(title="Raw reward by task", rows=rewards, low=-1.0, note="100 is a reward of 1; where the task was not over it counts 0"),
+            Group(title="Raw reward by task", rows=rewards, low=-1.0, note="where the task was not over it counts 0"),
         ),
         items=tuple(_item(position, trial, root) for position, trial in unsolved),
         items_title="Unsolved trials",
@@ -79,7 +80,7 @@ def _item(position: int, trial: Trial, root: Path) -> Item:
         picture=LastScreen(episode.picture_of(steps[-1].seen), steps[-1].seen.size) if episode and steps else None,
         marks=_marks(steps[-1]) if steps else (),
         said=tuple(one for one in said if one.words),
-        tags={"task": trial.task, "ended": trial.status.replace("_", " "), "steps": str(trial.num_steps)},
+        tags={"task": trial.task, "ended": trial.status.replace("_", " "), "steps": f"{trial.num_steps} steps"},
         position=position,
     )
 

@@ -19,7 +19,7 @@ def interval_plot(figure: FigureJson, low: float, high: float) -> str:
         left, right = (_x(value, low, high) for value in figure["interval"])
         line = f'<path class="whisker" d="M{left} {HEIGHT / 2}H{max(right, left + 0.5)}M{left} 5V{HEIGHT - 5}M{right} 5V{HEIGHT - 5}"/>'
     dot = f'<circle class="mean" cx="{_x(figure["mean"], low, high)}" cy="{HEIGHT / 2}" r="4.5"/>'
-    return _svg("plot", WIDTH, HEIGHT, ticks + line + dot, percent_words(figure))
+    return _svg("plot", WIDTH, HEIGHT, ticks + line + dot, in_words(figure))
 
 
 def histogram(scores: Sequence[float]) -> str:
@@ -43,10 +43,17 @@ def percent(value: float) -> str:
     return f"{round(100 * value, 1) + 0.0:.1f} %"  # no minus before a zero
 
 
-def percent_words(figure: FigureJson) -> str:
+def amount(figure: FigureJson, value: float) -> str:
+    """`value` as `figure` counts: in per cent, or plainly where it says so."""
+    return f"{round(value, 3) + 0.0:.3f}" if figure.get("plain") else percent(value)
+
+
+def in_words(figure: FigureJson) -> str:
     """The figure in words, for those who cannot see the plot."""
     interval = figure["interval"]
-    return percent(figure["mean"]) + (f", 95 % from {percent(interval[0])} to {percent(interval[1])}" if interval else "")
+    return amount(figure, figure["mean"]) + (
+        f", 95 % from {amount(figure, interval[0])} to {amount(figure, interval[1])}" if interval else ""
+    )
 
 
 def _x(value: float, low: float, high: float) -> float:
