@@ -139,7 +139,7 @@ class VllmBackend:
         except ApiError:
             return False
         if self._attention == "deftly" and not has_our_attention(await self.metrics()):
-            raise UnfitEngine("runs with its own attention, not Deftly's: its log above says why the plugin was not loaded")
+            raise UnfitEngine("ran with its own attention instead of Deftly's")
         return True
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,14 +50,16 @@ class VllmFailed(RuntimeError):
 
 
 @contextmanager
-def serving_vllm(python: Path, model: Path, folder: Path, *options: str) -> Iterator[str]:
+def serving_vllm(python: Path, model: Path, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends."""
+    given = environment or {}
     (folder / "site").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE)
     port = _free_port()
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {
-        "PYTHONPATH": str(folder / "site"),
+        **given,
+        "PYTHONPATH": os.pathsep.join([str(folder / "site"), *filter(None, [given.get("PYTHONPATH")])]),
         "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_NO_USAGE_STATS": "1",
