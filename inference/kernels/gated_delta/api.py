@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from inference.kernels.gated_delta import chunked
+from inference.kernels.gated_delta import chunked, triton
 from inference.kernels.gated_delta.errors import DeltaRuleInputError
+
+Implementation = Literal["auto", "triton", "torch"]
 
 NORM_EPS = 1e-6  # of transformers and flash-linear-attention
 
@@ -25,6 +27,7 @@ def gated_delta_rule(
     initial_states: Tensor | None = None,
     scale: float | None = None,
     normalize: bool = False,
+    by: Implementation = "auto",
 ) -> tuple[Tensor, Tensor]:
     """The recurrence over segments laid end to end, each from its own state, differentiable in everything.
 
@@ -38,6 +41,7 @@ def gated_delta_rule(
         initial_states: `[S, H, D, Dv]`; zeros when not given.
         scale: what queries are multiplied by; `1 / √D` when not given.
         normalize: bring `q` and `k` to length 1 first, as Qwen3-Next does.
+        by: "triton", "torch", or the first of them that can; only torch's computes float64.
 
     Returns:
         Output `[T, H, Dv]` in the dtype of `q`, and the states after each segment, float32 (float64 for float64), in which all is computed.
@@ -53,7 +57,15 @@ def gated_delta_rule(
     wide_q, wide_k = (x if group == 1 else x.repeat_interleave(group, dim=1) for x in (wide_q, wide_k))
     shape = (cu_seqlens.numel() - 1, v.shape[1], k.shape[2], v.shape[2])
     states = torch.zeros(shape, dtype=wide, device=q.device) if initial_states is None else initial_states.to(wide)
-    out, states = chunked.forward(wide_q, wide_k, v.to(wide), decay.to(wide), beta.to(wide), cu_seqlens, states, scale)
+    arguments = (wide_q, wide_k, v.to(wide), decay.to(wide), beta.to(wide), cu_seqlens, states, scale)
+    if by == "triton" or (by == "auto" and triton.unavailable(q.device, wide) is None):
+        if (reason := triton.unavailable(q.device, wide)) is not None:
+            raise DeltaRuleInputError(f"by is 'triton': {reason}")
+        from inference.kernels.gated_delta.operators import delta_rule_operator
+
+        out, states, _ = delta_rule_operator(*arguments)
+    else:
+        out, states = chunked.forward(*arguments)
     return out.to(q.dtype), states
 
 
@@ -79,8 +91,13 @@ def transformers_rule(
         cu_seqlens = torch.arange(batch + 1, dtype=torch.int32, device=key.device) * length
     elif batch != 1:
         raise DeltaRuleInputError(f"cu_seqlens was given with a batch of {batch}: packed rows are one row")
+    q, k, v, decay, weight = (x.flatten(0, 1) for x in (query, key, value, g, beta))
     out, states = gated_delta_rule(
-        *(x.flatten(0, 1) for x in (query, key, value, g, beta)),
+        q,
+        k,
+        v,
+        decay,
+        weight,
         cu_seqlens.to(torch.int32),
         initial_states=initial_state,
         normalize=use_qk_l2norm_in_kernel,

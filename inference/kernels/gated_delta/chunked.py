@@ -80,4 +80,4 @@ def forward(
 def _in_chunks(x: Tensor, where: Layout) -> Tensor:
     """`[T, H, …]` -> `[C, H, CHUNK, …]`, zeros behind the end of each segment: they leave a state as it is."""
     padded = x.new_zeros(where.num_chunks * CHUNK, *x.shape[1:]).index_copy(0, where.rows, x)
-    return padded.unflatten(0, (where.num_chunks, CHUNK)).transpose(1, 2)
+    return padded.view(where.num_chunks, CHUNK, *x.shape[1:]).transpose(1, 2)

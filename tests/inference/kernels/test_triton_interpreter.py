@@ -17,7 +17,7 @@ pytest.importorskip("triton", reason="no Triton: pip install 'deftly[triton]'")
 
 LANE = Path(__file__).parent / "interpreted"
 ROOT = Path(__file__).parents[3]
-LEAST = {"test_attention.py": 30, "test_gated_delta.py": 10}  # tests that must have passed: skipping all of them proves nothing
+LEAST = {"test_attention.py": 20, "test_gated_delta.py": 7}  # tests that must have passed: skipping all of them proves nothing
 
 
 @pytest.mark.timeout(900)

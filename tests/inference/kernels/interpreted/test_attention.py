@@ -22,7 +22,7 @@ from tests.inference.kernels.test_attention_is_as_exact_as_eager import check_gr
 from tests.inference.kernels.test_paged_attention import check, in_pages
 
 pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="runs in a process of its own, see above")
-RAGGED = [(40, 40), (0, 3), (3, 0), (1, 70), (40, 33)]
+RAGGED = [(33, 40), (0, 3), (3, 0), (1, 70)]
 LENGTHS = st.sampled_from([0, 1, 7, 33, 65])  # the interpreter is slow: small, and odd
 MASKS = [(False, (-1, -1)), (True, (-1, -1)), (True, (40, 0)), (False, (5, 9)), (False, (-1, 3))]
 
@@ -55,9 +55,10 @@ def test_drawn_calls(
     check_gradients(case)
 
 
-@pytest.mark.parametrize("mask", MASKS, ids=str)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
-def test_every_mask_in_every_dtype(mask: tuple[bool, tuple[int, int]], dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("mask", "dtype"), [*((mask, torch.bfloat16) for mask in MASKS), (MASKS[2], torch.float32), (MASKS[3], torch.float16)], ids=str
+)
+def test_every_mask_and_dtype(mask: tuple[bool, tuple[int, int]], dtype: torch.dtype) -> None:
     case = make_case(RAGGED, heads=(4, 2), sizes=(33, 17), dtype=dtype, causal=mask[0], window=mask[1], softcap=5.0)
     before = calls().get("triton.forward", 0)
     check_outputs(case)
@@ -72,7 +73,7 @@ def test_head_sizes(sizes: tuple[int, int]) -> None:
     check_gradients(case)
 
 
-@pytest.mark.parametrize("num_splits", [0, 1, 3, 100])
+@pytest.mark.parametrize("num_splits", [1, 5])
 @pytest.mark.parametrize("token_major", [False, True])
 def test_pages_and_splits(num_splits: int, token_major: bool) -> None:
     """Decoding, chunked prefill and an empty request in one batch; pages hold NaN where nothing was put."""
@@ -114,9 +115,13 @@ def test_the_same_bits_every_time() -> None:
 def test_every_element_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """All memory that the kernels are given is poisoned, so that an element left alone would show as NaN."""
     case = make_case(RAGGED, sizes=(72, 33), causal=True)
+
+    def poison(x: Tensor) -> Tensor:
+        return x.fill_(torch.nan) if x.is_floating_point() else x
+
     new_empty, empty = Tensor.new_empty, torch.empty
-    monkeypatch.setattr(Tensor, "new_empty", lambda self, *a, **k: new_empty(self, *a, **k).fill_(torch.nan))
-    monkeypatch.setattr(torch, "empty", lambda *a, **k: empty(*a, **k).fill_(torch.nan))
+    monkeypatch.setattr(Tensor, "new_empty", lambda self, *a, **k: poison(new_empty(self, *a, **k)))
+    monkeypatch.setattr(torch, "empty", lambda *a, **k: poison(empty(*a, **k)))
     out, lse = triton.forward(case.q, case.k, case.v, case.starts_q, case.starts_k, case.settings)
     grads = triton.backward(case.grad_out, None, case.q, case.k, case.v, out, lse, case.starts_q, case.starts_k, case.settings)
     for x in (out, lse, *grads):
