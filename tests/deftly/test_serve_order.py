@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deftly.commands.serve import serve_command
 from deftly.errors import UsageError
 from deftly.serve_order import read_serve_order
 
@@ -57,3 +58,30 @@ def test_the_token_is_no_option() -> None:
     with pytest.raises(SystemExit):
         read_serve_order(["--token", "secret"], {})
     assert read_serve_order([], {"DEFTLY_TOKEN": "a token of some length"}).token_file is None
+
+
+def test_programs_have_names_and_are_commands_of_the_owner() -> None:
+    order = read_serve_order(["--allow-computer", "virtual", "--program", "a term=xterm -T 'two words'"], {})
+    assert order.programs == {"a term": ("xterm", "-T", "two words")}
+    assert order.allow_computer == {"virtual"} and order.page
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (["--allow-computer", "virtual", "--program", "xterm"], "NAME=COMMAND"),
+        (["--allow-computer", "virtual", "--program", "a='x"], "cannot be read"),
+        (["--program", "a=xterm"], "--allow-computer virtual"),
+        (["--allow-computer", "miniwob", "--no-page"], "--no-page"),
+    ],
+)
+def test_runs_that_cannot_be_are_refused_in_words(argv: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        read_serve_order(argv, {})
+
+
+@pytest.mark.parametrize("kind", ["virtual", "desktop"])
+def test_hands_on_a_desktop_need_a_token(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEFTLY_TOKEN", raising=False)
+    with pytest.raises(UsageError, match="token"):
+        serve_command(["--port", "0", "--allow-computer", kind])

@@ -192,9 +192,13 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 
 def test_half_a_character_and_markup_come_through_as_they_are(server: PageServer, client: httpx.Client) -> None:
     said = "Thought: \ud800 <b>x</b> \u202e\nAction: finished(content='\ud800</script>')"
-    ended = server.ended(client, server.start(client, [said], task="odd \udfff", mode="auto"))
+    ended = server.ended(client, server.start(client, [said], task="odd", mode="auto"))
     assert ended["message"] == "\ud800</script>"
     assert client.get(f"/episodes/{ended['episode']}").json()["steps"][0]["thought"].startswith("\ud800 <b>x</b>")
+    asked = client.post(
+        "/runs", content=b'{"task": "\\udfff", "computer": {"kind": "virtual"}}', headers={"content-type": "application/json"}
+    )
+    assert asked.status_code == 400
 
 
 def test_a_run_ends_with_its_server(tmp_path: Path) -> None:

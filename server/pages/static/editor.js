@@ -23,7 +23,7 @@ export function editor(action, { changed, send, cancel }) {
   const type = h("select", { id: "action-type" }, types.map((each) => h("option", { value: each }, each.replaceAll("_", " "))));
   type.value = action.type;
   const raw = h("details", {}, h("summary", {}, "As JSON"), h("label", { for: "json", class: "unseen" }, "The action as JSON"), json);
-  const form = h("form", { class: "editor", onsubmit: submit, onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } } },
+  const form = h("form", { class: "editor", novalidate: true, onsubmit: submit, onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } } },
     h("label", { for: "action-type" }, "Do this instead"), type, fields, told,
     h("div", { class: "buttons" }, h("button", { class: "yes" }, "Do this"), h("button", { type: "button", onclick: cancel }, "Cancel")),
     h("p", { class: "soft hint" }, "A click on the screen chooses the place."), raw);
