@@ -20,6 +20,7 @@ COMMANDS = {
     "mcp": "offer a screen, hands and the agent as tools of the Model Context Protocol",
     "parse": "turn a model's text into actions",
     "families": "list the model families and what has been verified for each",
+    "models": "list what runs in process, and check a model against transformers and vLLM",
     "plugins": "list what has a public name and where it comes from",
     "train": "episodes into a data set, and a data set into a model",
     "eval": "run tasks and score them",
