@@ -59,4 +59,5 @@ class LiveFolder:
     def append(self, trial: Trial) -> None:
         """Keep `trial`; it is on disk when this returns."""
         with self._lock:
+            self.path.mkdir(parents=True, exist_ok=True)
             append_line(self._file, (json.dumps(trial.as_json()) + "\n").encode())

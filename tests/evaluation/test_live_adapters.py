@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -97,7 +98,7 @@ class Machine:
     """OSWorld's server in small, on a real display: the calls that a task is set up and judged by do what they are told."""
 
     def __init__(self, display: str) -> None:
-        environment = {**os.environ, "DISPLAY": display}
+        environment = {**os.environ, "DISPLAY": display, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
