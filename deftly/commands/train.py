@@ -2,6 +2,7 @@
 
 deftly train prepare EPISODES… --model DIR --family NAME --out DIR     what is learnt, exactly as the agent asks and the model answers
 deftly train run CONFIG.yaml [--set KEY=VALUE …]                       train; the same command goes on after any stop
+deftly train collect --model DIR --tasks TASK… --out DIR               play, keep what went well, correct what did not, learn from both
 deftly train plan MODEL_OR_CONFIG [--gpus N]                           what a run takes in memory, before it is begun
 deftly train export RUN --out DIR                                      a folder that vLLM serves, from the newest checkpoint
 On several processes or machines: torchrun --nproc-per-node 8 -m deftly train run CONFIG.yaml
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from deftly.commands.train_collect import add_collect
 from deftly.commands.train_plan import add_plan
 from deftly.errors import UsageError
 
@@ -38,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_export(verbs)
     add_plan(verbs)
+    add_collect(verbs)
     return parser
 
 

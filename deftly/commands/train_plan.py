@@ -90,9 +90,9 @@ def _screen(text: str) -> Screen:
 
 def _train_words(advice: Advice, hardware: Hardware, config: TrainConfig) -> str:
     kept = "computed again" if config.checkpoint_activations else "kept"
+    counts = f"{advice.num_parameters / 1e9:.3f} B parameters, {advice.num_trained / 1e9:.3f} B trained"
     lines = [
-        f"{advice.num_parameters / 1e9:.3f} B parameters, {advice.num_trained / 1e9:.3f} B trained; packs of {advice.pack_tokens:,} tokens, "
-        f"activations {kept}; GiB on each of {hardware.gpus} GPU{'s' if hardware.gpus > 1 else ''} of {_gib(hardware.memory)}",
+        f"{counts}; packs of {advice.pack_tokens:,} tokens, activations {kept}; GiB on each of {hardware.gpus} GPU{'s' if hardware.gpus > 1 else ''} of {_gib(hardware.memory)}",
         "",
         f"{'':<8}{'weights':>9}{'gradients':>11}{'optimizer':>11}{'activations':>13}{'of them logits':>16}"
         f"{'buffers':>9}{'peak':>8}{'largest pack':>15}",
@@ -101,7 +101,9 @@ def _train_words(advice: Advice, hardware: Hardware, config: TrainConfig) -> str
         e = choice.estimate
         cells = f"{_gib(e.weights):>9}{_gib(e.gradients):>11}{_gib(e.optimizer):>11}{_gib(e.activations):>13}{_gib(e.logits):>16}"
         largest = f"{choice.largest_pack:,}" if choice.largest_pack else "none"
-        lines.append(f"{choice.layout.name:<8}{cells}{_gib(e.buffers):>9}{_gib(e.total):>8}{largest:>15}{'' if choice.fits else '  does not fit'}")
+        lines.append(
+            f"{choice.layout.name:<8}{cells}{_gib(e.buffers):>9}{_gib(e.total):>8}{largest:>15}{'' if choice.fits else '  does not fit'}"
+        )
     return "\n".join([*lines, "", advice.words])
 
 

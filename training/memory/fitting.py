@@ -53,9 +53,7 @@ class Advice:
         return asdict(self)
 
 
-def advise(
-    model_config: Any, config: TrainConfig, hardware: Hardware, screen: Screen, *, eight_bit: EightBit | None = None
-) -> Advice:
+def advise(model_config: Any, config: TrainConfig, hardware: Hardware, screen: Screen, *, eight_bit: EightBit | None = None) -> Advice:
     """Trace a step on one and on two screens, and say what follows for packs of `config.data.pack_length` tokens.
 
     Sharded weights come in the numbers that are computed with, so that autocast has nothing to cast; replicated ones are cast.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -147,6 +148,7 @@ def _mask_of(args: Sequence[Any]) -> Tensor | None:
     return None
 
 
+@cache
 def simulated() -> FakeTensorMode:
-    """Where tensors have no contents."""
+    """Where tensors have no contents: the same each time, as a tensor of another such mode would be taken for a new one."""
     return FakeTensorMode(allow_non_fake_inputs=True)

@@ -30,5 +30,7 @@ def measured_rise(step: Callable[[], object], device: torch.device) -> int:
 def state_bytes(network: torch.nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
     """Of weights, buffers and optimizer states as they are."""
     tensors = [*network.parameters(), *network.buffers()]
-    tensors += [value for each in optimizers for state in each.state.values() for value in state.values() if isinstance(value, torch.Tensor)]
+    tensors += [
+        value for each in optimizers for state in each.state.values() for value in state.values() if isinstance(value, torch.Tensor)
+    ]
     return sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())

@@ -121,8 +121,7 @@ def simulated_pack(config: Any, work: Workload) -> Pack:
         taken = 0
         while left and taken + left[0] <= length:
             taken += left.pop(0)
-        mine = min(learnt, max(0, length - taken - 1)) if number == len(work.lengths) - 1 else min(learnt, max(1, learnt // len(work.lengths)))
-        mine = min(mine, max(0, length - taken - 1))
+        mine = min(learnt, max(0, length - taken - 1))
         learnt -= mine
         samples.append(_sample(config, length, taken, mine))
     pack = make_pack(samples)

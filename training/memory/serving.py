@@ -68,7 +68,7 @@ def plan_serving(model_config: Any, hardware: Hardware, screen: Screen, *, conte
 
 
 def cache_bytes_per_token(model_config: Any) -> int:
-    """Keys and values of all layers that attend. With multi-head latent attention that is the latent and its rotated part, as vLLM keeps it."""
+    """Keys and values of all layers that attend; of multi-head latent attention the latent and its rotated part, as vLLM keeps them."""
     text = model_config.get_text_config()
     kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
     layers = sum("linear" not in kind and "mamba" not in kind for kind in kinds)

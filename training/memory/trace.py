@@ -165,7 +165,9 @@ def _register_planned() -> None:
         AttentionMaskInterface.register(name, lambda *_, **__: None)
 
 
-def _planned_attention(module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any) -> tuple[Tensor, None]:
+def _planned_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+) -> tuple[Tensor, None]:
     from inference.kernels.flash_attention.operators import attention_operator
 
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))

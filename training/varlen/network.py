@@ -13,14 +13,14 @@ from training.packing import IGNORED, Pack
 from training.varlen.attention import use_library_attention, use_packed_attention
 from training.varlen.recurrent import reset_states_at_boundaries
 
-Wanted = Literal["loss", "logits", "last-logits", "library-logits"]
+Wanted = Literal["loss", "log-probs", "logits", "last-logits", "library-logits"]
 
 
 class PackedNetwork(nn.Module):
     """`model` (a transformers model, or peft's wrapper of one) on packs.
 
     `forward(pack)` is the summed cross-entropy of the pack's labels, in fp32. It is computed over the learnt tokens only, `loss_chunk` of
-    them at a time, and a chunk's logits are made again in the backward pass. All else goes through `forward` too, as wrappers that shard
+    them at a time, and a chunk's logits are made again in the backward pass. `log-probs` are those of each segment `[S]`. All else goes through `forward` too, as wrappers that shard
     the weights gather them there: `logits` of every token or the last, and `library-logits`, transformers' own path on a pack of one.
     """
 
@@ -49,6 +49,8 @@ class PackedNetwork(nn.Module):
             return cast(Tensor, self.core.get_output_embeddings()(hidden[-1]))
         if want == "logits":
             return cast(Tensor, self.core.get_output_embeddings()(hidden))
+        if want == "log-probs":
+            return self.log_probs(hidden, pack) + unseen
         return self.summed_loss(hidden, pack.labels[0]) + unseen
 
     def _hidden(self, pack: Pack) -> tuple[Tensor, Tensor]:
@@ -96,9 +98,20 @@ class PackedNetwork(nn.Module):
             total = total + cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], use_reentrant=False))
         return total
 
-    def _chunk_loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+    def log_probs(self, hidden: Tensor, pack: Pack) -> Tensor:
+        """Log-probability of what is learnt in each segment `[S]`, from states `[T, D]`."""
+        labels = pack.labels[0]
+        learnt = (labels != IGNORED).nonzero()[:, 0]
+        segments = torch.searchsorted(pack.cu_seqlens[1:].long(), learnt, right=True)
+        total = hidden.new_zeros(len(pack.cu_seqlens) - 1, dtype=torch.float32)
+        for places, mine in zip(torch.split(learnt, self.loss_chunk), torch.split(segments, self.loss_chunk), strict=True):
+            losses = cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], "none", use_reentrant=False))
+            total = total.index_add(0, mine, -losses)
+        return total
+
+    def _chunk_loss(self, hidden: Tensor, labels: Tensor, reduction: str = "sum") -> Tensor:
         logits = self.core.get_output_embeddings()(hidden).float()
-        return functional.cross_entropy(logits, labels, reduction="sum")
+        return functional.cross_entropy(logits, labels, reduction=reduction)
 
     def _library_logits(self, pack: Pack) -> Tensor:
         if len(pack.cu_seqlens) != 2:
