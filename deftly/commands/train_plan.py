@@ -91,8 +91,9 @@ def _screen(text: str) -> Screen:
 def _train_words(advice: Advice, hardware: Hardware, config: TrainConfig) -> str:
     kept = "computed again" if config.checkpoint_activations else "kept"
     counts = f"{advice.num_parameters / 1e9:.3f} B parameters, {advice.num_trained / 1e9:.3f} B trained"
+    work = f"packs of {advice.pack_tokens:,} tokens, activations {kept}"
     lines = [
-        f"{counts}; packs of {advice.pack_tokens:,} tokens, activations {kept}; GiB on each of {hardware.gpus} GPU{'s' if hardware.gpus > 1 else ''} of {_gib(hardware.memory)}",
+        f"{counts}; {work}; GiB on each of {hardware.gpus} GPU{'s' if hardware.gpus > 1 else ''} of {_gib(hardware.memory)}",
         "",
         f"{'':<8}{'weights':>9}{'gradients':>11}{'optimizer':>11}{'activations':>13}{'of them logits':>16}"
         f"{'buffers':>9}{'peak':>8}{'largest pack':>15}",

@@ -48,7 +48,7 @@ def alike(one: Action, other: Action) -> bool:
 def _near(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one.x - other.x) <= NEAR and abs(one.y - other.y) <= NEAR
+    return bool(abs(one.x - other.x) <= NEAR and abs(one.y - other.y) <= NEAR)
 
 
 Edits = Mapping[tuple[str, int], Prediction]

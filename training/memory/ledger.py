@@ -29,12 +29,12 @@ class Moment(NamedTuple):
     logits: int
 
 
-class Ledger(TorchDispatchMode):
+class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what is made while it is entered. `front` are the moments at which no other had more of both kinds."""
 
     def __init__(self, *, vocabulary: int = 0, most_logits: int = 0) -> None:
         """Tensors of at most `most_logits` rows of `vocabulary` numbers are taken for logits, or for their gradients."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.front: list[Moment] = []
         self._vocabulary, self._most_logits = vocabulary, most_logits
         self._sizes: dict[int, int] = {}
@@ -67,7 +67,7 @@ class Ledger(TorchDispatchMode):
         """Count what autograd leaves in `parameters` as gradients, from the moment when it does."""
         for parameter in parameters:
             if parameter.requires_grad:
-                parameter.register_post_accumulate_grad_hook(self._name_gradient)
+                parameter.register_post_accumulate_grad_hook(self._name_gradient)  # type: ignore[no-untyped-call]
 
     def begin(self) -> int:
         """Begin a new part of the step, with a front of its own; returns the bytes alive now that are no gradients."""
@@ -142,10 +142,9 @@ def _grouped_product(a: Tensor, b: Tensor, offs: Tensor | None = None, *_: Any, 
 
 def _mask_of(args: Sequence[Any]) -> Tensor | None:
     """The mask, where a tensor is indexed by a real one alone."""
-    masks = args[1]
-    if len(masks) == 1 and masks[0] is not None and masks[0].dtype == torch.bool and not isinstance(masks[0], FakeTensor):
-        return masks[0]
-    return None
+    first, *rest = args[1]
+    is_real = isinstance(first, Tensor) and not isinstance(first, FakeTensor)
+    return first if is_real and not rest and first.dtype == torch.bool else None
 
 
 @cache

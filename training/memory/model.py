@@ -117,7 +117,7 @@ def simulated_pack(config: Any, work: Workload) -> Pack:
     left = [rows * columns // merge**2 for rows, columns in work.pictures]
     learnt = work.supervised
     samples = []
-    for number, length in enumerate(work.lengths):
+    for length in work.lengths:
         taken = 0
         while left and taken + left[0] <= length:
             taken += left.pop(0)

@@ -119,7 +119,7 @@ class PreferenceTrainer:
         for numbers in packs:
             policy = self._log_probs(numbers)
             losses, margins = preference_loss(policy, self.reference[list(numbers)], self.preference.beta)
-            loss = losses.sum() / count
+            loss: Any = losses.sum() / count
             if self.preference.imitation:
                 learnt = sum(int((self.pairs[number].chosen.labels >= 0).sum()) for number in numbers)
                 loss = loss - self.preference.imitation * policy[:, 0].sum() / learnt

@@ -43,7 +43,8 @@ with joined_world("cpu") as world:
     rise = measured_rise(lambda: trainer.train_step(work), world.device)
     states = state_bytes(trainer.network, trainer.optimizers)
 planned = trace(read_model_config(Path(config.model)), config, Workload.of(work.packs[0]), target="cpu")
-print(json.dumps({"rise": rise, "states": states, "planned": planned.peak - planned.input, "planned_states": planned.states - planned.input}))
+plan = {"planned": planned.peak - planned.input, "planned_states": planned.states - planned.input}
+print(json.dumps({"rise": rise, "states": states, **plan}))
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from training.memory.zero import Stage, model_states
 
 DEGREES = (1, 4, 16, 64, 256, 1024)
-# Table 1 of arXiv 1910.02054: GB on each device, by degree of data parallelism. From 1,000 GB on (and for 128 B) the paper cuts fractions off.
+# Table 1 of arXiv 1910.02054: GB on each device, by degree of data parallelism. Whole numbers have their fractions cut off there.
 TABLE: dict[float, dict[Stage, tuple[str, ...]]] = {
     7.5e9: {
         1: ("120", "52.5", "35.6", "31.4", "30.4", "30.1"),
