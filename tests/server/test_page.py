@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from actions.geometry import Point
+from actions.space import Click
 from agent.computers.chromium import find_chromium, sandbox_flags
 from agent.episode import Episode, list_episodes
 from tests.server.page_serving import PATIENCE_SECONDS, TOKEN, PageServer, serving_page
@@ -22,6 +24,7 @@ TYPE = "Thought: type a greeting\nAction: type(content='hello')"
 DONE = "Thought: it is there\nAction: finished(content='typed')"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202e\u0007"
+EXPECTED = "Failed to load resource: the server responded with a status of 400"  # the browser tells of every refusal
 LOAD_FOREIGN = """() => new Promise(done => {
   const script = document.createElement('script');
   script.onerror = () => done('refused');
@@ -65,7 +68,7 @@ def open_page(browser: Browser, server: PageServer) -> Iterator[OpenPage]:
     yield open_at
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert [each for each in complaints if not each.startswith(EXPECTED)] == []
 
 
 def start(server: PageServer, script: list[str], task: str, **order: Any) -> str:
@@ -172,7 +175,7 @@ def test_a_click_on_the_screen_chooses_another_place(server: PageServer, open_pa
     page.get_by_role("button", name="Do this").click()
     expect(page.locator(".badge.good")).to_have_text("done")
     (outcome,) = episode_of(server, "another place").steps[0].outcomes
-    assert (getattr(outcome.action, "point", None), getattr(outcome.action, "button", None)) == ((0.75, 0.5), "right")
+    assert outcome.action == Click(point=Point(0.75, 0.5), button="right")
 
 
 def test_shortcuts_can_be_switched_off(server: PageServer, open_page: OpenPage) -> None:

@@ -31,7 +31,7 @@ async function ask(method, path, body) {
   const told = text ? read(text) : {};
   if (response.ok) return told;
   const error = new Refused(response.status, told.error ? told.error.message : `The server answered ${response.status}.`);
-  if (response.status === 401) dispatchEvent(new CustomEvent("signed-out"));
+  if (response.status === 401 && path !== "/session") dispatchEvent(new CustomEvent("signed-out"));
   throw error;
 }
 
