@@ -194,10 +194,13 @@ def _tell(options: argparse.Namespace, folder: LiveFolder, jobs: Sequence[Job], 
     kept = folder.trials()
     trials = [kept[job] for job in jobs if job in kept]
     told = live_as_json(trials, about["suite"], about)
-    for file in [folder.path / "report.json", *([options.report] if options.report else [])]:
+    files = [folder.path / "report.json", folder.path / "report.html", *([options.report] if options.report else [])]
+    for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, (json.dumps(told, indent=1) + "\n").encode())
-    write_report(report_live(told, trials, folder.path), folder.path / "report.html")
+        if file.suffix == ".html":
+            write_report(report_live(told, trials, folder.path), file)
+        else:
+            write_whole(file, (json.dumps(told, indent=1) + "\n").encode())
     print(json.dumps(told) if options.json else in_words(told))
     print(f"look at {folder.path / 'report.html'}", file=sys.stderr)
 

@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--computer", metavar="ADDRESS", help="osworld: the machine's server, http://HOST:5000")
     live.add_argument("--episodes", type=Path, metavar="DIR", help="where the episodes are kept (default: in --out)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run's folder with its report, where it also goes on (default: eval/…)")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="also write the results there, as JSON; recorded steps as .html too")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write the results there: a page where it ends in .html, else JSON"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object, and nothing else")
     return parser
 
