@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.computers.miniwob import MiniWob
 from agent.policy import ModelPolicy
 from deftly.cli import main as deftly
-from evaluation.miniwob import run_suite
+from evaluation.miniwob import run_trial
 from inference.engines.transformers import TransformersEngine
 from inference.families import load_family
 from inference.models import bundled_model
@@ -38,10 +38,11 @@ TRAINING = {
 def solved(model: Path, tasks: list[str], seeds: range, episodes: Path) -> list[bool]:
     """Of each task and seed, in order."""
     engine = TransformersEngine(model)
+    policy = ModelPolicy(engine, load_family("deftly-tiny"))
     with MiniWob() as computer:
-        results = list(run_suite(computer, ModelPolicy(engine, load_family("deftly-tiny")), tasks, seeds, episodes))
+        rewards = [run_trial(computer, policy, task, seed, episodes).reward for task in tasks for seed in seeds]
     engine.close()
-    return [trial.solved for result in results for trial in result.trials]
+    return [reward is not None and reward > 0 for reward in rewards]
 
 
 def share(values: list[bool]) -> str:
