@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -37,7 +38,17 @@ from inference.openai_wire import chat_body
 
 SCREEN = Size(320, 320)
 EPISODE_STEPS = 4
-SERVER = ("--dtype", "float32", "--max-model-len", "1024", "--limit-mm-per-prompt", '{"image": 1}', "--generation-config", "vllm")
+SERVER = (
+    "--enforce-eager",
+    "--dtype",
+    "float32",
+    "--max-model-len",
+    "1024",
+    "--limit-mm-per-prompt",
+    '{"image": 1}',
+    "--generation-config",
+    "vllm",
+)
 
 
 def main() -> None:
@@ -49,6 +60,7 @@ def main() -> None:
     parser.add_argument("--base-url", metavar="URL", help="of a server that runs already")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # else the server would be left behind
     with tempfile.TemporaryDirectory() as scratch, server(options.python, options.base_url, Path(scratch)) as url:
         told = measure(url, options.steps, options.concurrency, options.rounds, Path(scratch))
     print(json.dumps(told) if options.json else "\n".join(f"{name:<32} {value}" for name, value in told.items()))
