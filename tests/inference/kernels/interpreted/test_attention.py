@@ -23,7 +23,7 @@ from tests.inference.kernels.test_paged_attention import check, in_pages
 
 pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="runs in a process of its own, see above")
 RAGGED = [(33, 40), (0, 3), (3, 0), (1, 70)]
-LENGTHS = st.sampled_from([0, 1, 7, 33, 65])  # the interpreter is slow: small, and odd
+LENGTHS = st.sampled_from([0, 1, 7, 33])  # the interpreter is slow: small, and odd
 MASKS = [(False, (-1, -1)), (True, (-1, -1)), (True, (40, 0)), (False, (5, 9)), (False, (-1, 3))]
 
 
@@ -33,10 +33,10 @@ def chosen() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])  # no shrinking: it would take an hour
+@settings(max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate])  # no shrinking: it would take an hour
 @given(
     lengths=st.lists(st.tuples(LENGTHS, LENGTHS), min_size=1, max_size=3),
-    heads=st.sampled_from([(1, 1), (4, 2), (6, 3)]),
+    heads=st.sampled_from([(1, 1), (2, 1), (4, 2)]),
     sizes=st.sampled_from([(32, 32), (72, 72), (80, 80), (33, 17)]),
     dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
     mask=st.sampled_from(MASKS),
