@@ -55,7 +55,7 @@ def compile_for_hopper(kind: str, size: int, value_size: int, dtype: torch.dtype
     return _read(binary, tile)
 
 
-def _kernel(kind: str, size: int, value_size: int, dtype: torch.dtype) -> tuple[Any, Tile, dict[str, int], dict[str, str]]:
+def _kernel(kind: str, size: int, value_size: int, dtype: torch.dtype) -> tuple[Any, Tile, dict[str, Any], dict[str, str]]:
     from inference.kernels.flash_attention.triton.backward_kernels import keys_kernel, queries_kernel
     from inference.kernels.flash_attention.triton.forward_kernels import forward_kernel
 
