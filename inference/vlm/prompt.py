@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.engines.base import EngineError, ImageSource, Message
-from inference.vlm.pictures import Grid, PictureReader
+from inference.vlm.padded_pictures import Grid
+from inference.vlm.pictures import PictureReader
 
 Ids = npt.NDArray[np.int64]
 

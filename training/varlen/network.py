@@ -20,8 +20,9 @@ class PackedNetwork(nn.Module):
     """`model` (a transformers model, or peft's wrapper of one) on packs.
 
     `forward(pack)` is the summed cross-entropy of the pack's labels, in fp32. It is computed over the learnt tokens only, `loss_chunk` of
-    them at a time, and a chunk's logits are made again in the backward pass. `log-probs` are those of each segment `[S]`. All else goes through `forward` too, as wrappers that shard
-    the weights gather them there: `logits` of every token or the last, and `library-logits`, transformers' own path on a pack of one.
+    them at a time, and a chunk's logits are made again in the backward pass. `log-probs` are those of each segment `[S]`. All else goes
+    through `forward` too, as wrappers that shard the weights gather them there: `logits` of every token or the last, and
+    `library-logits`, transformers' own path on a pack of one.
     """
 
     def __init__(self, model: nn.Module, *, loss_chunk: int = 1024) -> None:

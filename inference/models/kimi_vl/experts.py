@@ -95,7 +95,8 @@ class MixtureOfExperts(nn.Module):
         per_expert = torch.bincount(routing.experts.flatten(), minlength=len(self.gate.weight))
         self.gate.count(per_expert)
         routed: Tensor = self.experts(rows, routing, per_expert)
-        return routed.view_as(x) + self.shared_experts(x)
+        shared: Tensor = self.shared_experts(x)
+        return routed.view_as(x) + shared
 
 
 def grouped_linear(rows: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
