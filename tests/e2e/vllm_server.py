@@ -50,11 +50,13 @@ class VllmFailed(RuntimeError):
 
 
 @contextmanager
-def serving_vllm(python: Path, model: Path, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends."""
+def serving_vllm(
+    python: Path, model: Path, folder: Path, *options: str, environment: Mapping[str, str] | None = None, site: str = ""
+) -> Iterator[str]:
+    """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends. `site` runs at its start."""
     given = environment or {}
     (folder / "site").mkdir()
-    (folder / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    (folder / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE + site)
     port = _free_port()
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {
