@@ -132,7 +132,8 @@ class RfbClient:
         self._check()
         try:
             with self._sending:
-                assert self._socket is not None
+                if self._socket is None:
+                    raise ConnectionError("closed")
                 self._socket.sendall(message)
         except OSError as error:
             self._lose(error)
@@ -162,7 +163,7 @@ class RfbClient:
         try:
             while True:
                 self._hear(self._receive(1)[0])
-        except (OSError, ValueError, zlib.error, struct.error) as error:  # gone, or not to be understood
+        except (DisplayGone, OSError, ValueError, zlib.error, struct.error) as error:  # gone, or not to be understood
             self._lose(error)
 
     def _hear(self, kind: int) -> None:

@@ -34,7 +34,8 @@ class DeclareOperators(MetaPathFinder):
         return None
 
 kept = []
-sys.meta_path.insert(0, DeclareOperators())
+if "deftly_torchvision" not in sys.modules:  # .venv-vllm declares them itself
+    sys.meta_path.insert(0, DeclareOperators())
 """
 
 

@@ -123,7 +123,7 @@ def test_our_own_page_acts_with_its_csrf_token(embedded: Served) -> None:
 def test_a_browser_signs_in_with_the_token_and_out_again(guarded: Served) -> None:
     own = {"origin": guarded.url}
     with guarded.client() as client:
-        assert client.get("/session").json() == {"signed_in": False, "csrf": None}
+        assert client.get("/session").json() == {"signed_in": False, "needs_token": True, "csrf": None}
         assert client.post("/session", json={"token": "wrong"}, headers=own).status_code == 401
         assert client.post("/session", json={"token": TOKEN}, headers={"origin": "https://evil.example"}).status_code == 403
         signed_in = client.post("/session", json={"token": TOKEN}, headers=own)

@@ -51,10 +51,14 @@ def preview(network: nn.Module, sample: Sample, tokenizer: Any, device: torch.de
     """The greedy answer to the last question of `sample`."""
     question, wanted = last_answer(sample)
     ids, positions = question.ids, question.positions
+    # A model that has learnt little may say a picture's token, which stands for a picture that is not there.
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    unsayable = sorted(special - set(wanted.tolist()))
     said: list[int] = []
     for _ in range(max_tokens):
         asked = Sample(name=sample.name, ids=ids, positions=positions, labels=np.full(len(ids), IGNORED), pictures=question.pictures)
         logits: Tensor = network(make_pack([asked]).to(device), "last-logits")
+        logits[..., unsayable] = float("-inf")
         said.append(int(logits.argmax()))
         if said[-1] == wanted[-1]:
             break
