@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actions.dialects.base import MAX_ACTIONS
+from actions.dialects.matching import end_of
 
 _BLANK = re.compile(r"[\s;]*")
 _OPENING = re.compile(r"([A-Za-z_][\w.]*)\s*\(\s*")
@@ -134,7 +135,7 @@ class _Reader:
         text, quote, pieces, loose = self.text, self.text[self.at], list[str](), False
         plain, at = _PLAIN[quote], self.at + 1
         while True:
-            end = plain.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+            end = end_of(plain, text, at)
             pieces.append(text[at:end])
             if end == len(text):
                 raise self._error(f"the text of {shown(key)} is never closed: end it with {quote}")

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from actions.dialects.base import MAX_ACTIONS
 from actions.dialects.calls import shown
+from actions.dialects.matching import end_of
 from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
 
 MAX_CODE_CHARACTERS = 64 * 1024
@@ -154,7 +155,7 @@ def read_calls(code: str) -> list[CodeCall]:
 
 
 def _parse(code: str) -> ast.Module:
-    end = _TOKENS.match(code).end()  # type: ignore[union-attr] # it matches nothing, too
+    end = end_of(_TOKENS, code)
     if end < len(code):
         raise CodeError(f"only calls with literal arguments are read, not {shown(code, end)}")
     if "\\" in code and not _RAW.search(code):  # "C:\dir": Python warns of such escapes, and keeps them as they are

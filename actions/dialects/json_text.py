@@ -12,6 +12,7 @@ import re
 from typing import NoReturn
 
 from actions.dialects.calls import shown
+from actions.dialects.matching import end_of
 
 _MAX_DEPTH = 20
 _SPACE = re.compile(r"\s*")
@@ -134,7 +135,7 @@ class _Reader:
         text, quote, start, pieces = self.text, self.text[self.at], self.at, list[str]()
         plain, at = _PLAIN[quote], self.at + 1
         while True:
-            end = plain.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+            end = end_of(plain, text, at)
             pieces.append(text[at:end])
             if end == len(text):
                 self.at = start
@@ -150,7 +151,7 @@ class _Reader:
                 at = end + 1
 
     def _peek(self) -> str:
-        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr] # it matches nothing, too
+        self.at = end_of(_SPACE, self.text, self.at)
         return self.text[self.at : self.at + 1]
 
     def _error(self, message: str) -> JsonError:

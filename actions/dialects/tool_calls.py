@@ -19,6 +19,7 @@ from actions.dialects.base import MAX_ACTIONS
 from actions.dialects.calls import shown
 from actions.dialects.function_tags import OPENING_FUNCTION, read_function
 from actions.dialects.json_text import JsonError, read_json
+from actions.dialects.matching import end_of
 from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
 
 _OPENING = re.compile(r"<(?:seed:)?tool_call>", re.IGNORECASE)
@@ -110,7 +111,7 @@ def _read_from(body: str, at: int, padded: bool) -> list[ToolCall]:
                 raise JsonError("the tool call before this one is never closed", body, at)
             if closing and at < len(inner):
                 raise JsonError("a tool call was expected", inner, at)
-            at = _BETWEEN.match(body, closing.end() if closing else at).end()  # type: ignore[union-attr] # it matches nothing, too
+            at = end_of(_BETWEEN, body, closing.end() if closing else at)
     if not calls:
         raise JsonError("the tool call is empty", body, at)
     return calls
@@ -120,7 +121,7 @@ def _closing(body: str, at: int) -> re.Match[str] | None:
     """The tag that closes the block: the last before the next block that begins a line, since a typed text may hold tags."""
     first = _CLOSING.search(body, at)
     while first:
-        rest = _BETWEEN.match(body, first.end()).end()  # type: ignore[union-attr] # it matches nothing, too
+        rest = end_of(_BETWEEN, body, first.end())
         if rest == len(body) or _OPENING.match(body, rest):
             return first
         first = _CLOSING.search(body, first.end())
@@ -129,7 +130,7 @@ def _closing(body: str, at: int) -> re.Match[str] | None:
 
 def _read_some(text: str, at: int, calls: list[ToolCall], padded: bool, whole: bool) -> int:
     """Read calls from `at` to the end of `text` or to the next block; returns where reading ended."""
-    at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+    at = end_of(_BETWEEN, text, at)
     while at < len(text) and not _OPENING.match(text, at):
         start = at
         if OPENING_FUNCTION.match(text, at):
@@ -141,7 +142,7 @@ def _read_some(text: str, at: int, calls: list[ToolCall], padded: bool, whole: b
                 calls.append(_call_of(each, text, start, at))
         if len(calls) > MAX_ACTIONS:
             raise JsonError(f"there are more than {MAX_ACTIONS} actions: ask the model for fewer at a time", text, start)
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+        at = end_of(_BETWEEN, text, at)
     return at
 
 
