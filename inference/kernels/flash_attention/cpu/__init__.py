@@ -18,6 +18,7 @@ from inference.kernels.flash_attention.cpu.build import BuildError
 from inference.kernels.flash_attention.cpu.instruction_sets import chosen
 from inference.kernels.flash_attention.cpu.library import DTYPES, Call, Kernels, StridedTensor, load
 from inference.kernels.flash_attention.settings import Settings
+from inference.kernels.flash_attention.strides import dense
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -33,7 +34,7 @@ def forward(q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k:
     """`q [Tq, H, D]`, `k [Tk, Hk, D]`, `v [Tk, Hk, Dv]` -> output `[Tq, H, Dv]` and log-sum-exp `[H, Tq]`."""
     out = q.new_empty(q.shape[0], q.shape[1], v.shape[2])
     lse = q.new_empty(q.shape[1], q.shape[0], dtype=torch.float32)
-    q, k, v = _dense(q), _dense(k), _dense(v)
+    q, k, v = dense(q), dense(k), dense(v)
     starts_q, starts_k = cu_seqlens_q.contiguous(), cu_seqlens_k.contiguous()
     call = _call(q, k.shape[1], v.shape[2], settings)
     call.q, call.k, call.v, call.out = (StridedTensor.of(x) for x in (q, k, v, out))
@@ -56,9 +57,9 @@ def paged(
 ) -> Tensor:
     """Fill `out [T, H, Dv]` from keys and values in pages, read where they lie; returns the log-sum-exp `[H, T]`."""
     lse = q.new_full((q.shape[1], q.shape[0]), -torch.inf, dtype=torch.float32)
-    q, k_cache, v_cache = _dense(q), _dense(k_cache), _dense(v_cache)
-    into = _dense(out)
-    starts_q, lengths, table = cu_seqlens_q.contiguous(), seq_lens.contiguous(), _dense(block_table)
+    q, k_cache, v_cache = dense(q), dense(k_cache), dense(v_cache)
+    into = dense(out)
+    starts_q, lengths, table = cu_seqlens_q.contiguous(), seq_lens.contiguous(), dense(block_table)
     call = _call(q, k_cache.shape[1], v_cache.shape[3], settings)
     call.q, call.out = StridedTensor.of(q), StridedTensor.of(into)
     call.k, call.v = StridedTensor.of_pages(k_cache), StridedTensor.of_pages(v_cache)
@@ -85,9 +86,9 @@ def backward(
     settings: Settings,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of `q`, `k` and `v`; weights are computed again from the log-sum-exp."""
-    grad_out = torch.zeros_like(out) if grad_out is None else _dense(grad_out)
+    grad_out = torch.zeros_like(out) if grad_out is None else dense(grad_out)
     grads = tuple(torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
-    q, k, v, out, lse = _dense(q), _dense(k), _dense(v), _dense(out), lse.contiguous()
+    q, k, v, out, lse = dense(q), dense(k), dense(v), dense(out), lse.contiguous()
     grad_lse = None if grad_lse is None else grad_lse.contiguous()
     starts_q, starts_k = cu_seqlens_q.contiguous(), cu_seqlens_k.contiguous()
     call = _call(q, k.shape[1], v.shape[2], settings)
@@ -114,11 +115,6 @@ def _call(q: Tensor, num_kv_heads: int, value_size: int, settings: Settings) -> 
         num_threads=torch.get_num_threads(),
         deterministic=settings.deterministic,
     )
-
-
-def _dense(x: Tensor) -> Tensor:
-    """`x`, copied only if its last axis is not dense: the kernels walk over all other strides."""
-    return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
 def _kernels() -> Kernels:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from inference.kernels.flash_attention.settings import Settings
+from inference.kernels.flash_attention.strides import dense
 from inference.kernels.flash_attention.triton.shapes import Tile, forward_tile, keys_tile, num_splits, parts, power_of_two, queries_tile
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -39,7 +40,7 @@ def forward(q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k:
     """`q [Tq, H, D]`, `k [Tk, Hk, D]`, `v [Tk, Hk, Dv]` -> output `[Tq, H, Dv]` and log-sum-exp `[H, Tq]`."""
     from inference.kernels.flash_attention.triton.forward_kernels import forward_kernel
 
-    q, k, v = _dense(q), _dense(k), _dense(v)
+    q, k, v = dense(q), dense(k), dense(v)
     out = q.new_empty(q.shape[0], q.shape[1], v.shape[2])
     lse = q.new_empty(q.shape[1], q.shape[0], dtype=torch.float32)
     num_segments = cu_seqlens_q.numel() - 1
@@ -75,8 +76,8 @@ def paged(
     """Fill `out [T, H, Dv]` from keys and values in pages, read where they lie; returns the log-sum-exp `[H, T]`."""
     from inference.kernels.flash_attention.triton.forward_kernels import forward_kernel, merge_kernel
 
-    q, k_cache, v_cache, table = _dense(q), _dense(k_cache), _dense(v_cache), _dense(block_table)
-    into = _dense(out)
+    q, k_cache, v_cache, table = dense(q), dense(k_cache), dense(v_cache), dense(block_table)
+    into = dense(out)
     starts = cu_seqlens_q.contiguous()
     lse = q.new_full((q.shape[1], q.shape[0]), -torch.inf, dtype=torch.float32)
     num_requests, group = seq_lens.numel(), q.shape[1] // k_cache.shape[1]
@@ -130,8 +131,8 @@ def backward(
     """Gradients of `q`, `k` and `v`, the same bits every time; weights are computed again from the log-sum-exp."""
     from inference.kernels.flash_attention.triton.backward_kernels import delta_kernel, keys_kernel, queries_kernel
 
-    q, k, v, out, lse = _dense(q), _dense(k), _dense(v), _dense(out), lse.contiguous()
-    grad_out = torch.zeros_like(out) if grad_out is None else _dense(grad_out)
+    q, k, v, out, lse = dense(q), dense(k), dense(v), dense(out), lse.contiguous()
+    grad_out = torch.zeros_like(out) if grad_out is None else dense(grad_out)
     grads = tuple(torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q, k, v))
     starts = (cu_seqlens_q.contiguous(), cu_seqlens_k.contiguous())
     num_segments, num_heads, num_kv_heads = starts[0].numel() - 1, q.shape[1], k.shape[1]
@@ -217,8 +218,3 @@ def _splits(num_programs: int, settings: Settings, device: torch.device) -> int:
         return 1
     processors = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
     return num_splits(num_programs, settings.max_seqlen_k, processors)
-
-
-def _dense(x: Tensor) -> Tensor:
-    """`x`, copied only if its last axis is not dense: the kernels walk over all other strides."""
-    return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
