@@ -15,10 +15,8 @@ from typing import cast
 import numpy as np
 
 from inference.engines.base import ChatRequest, EngineError, Reply
-from inference.models import MissingModel, bundled_model, find_model
 from inference.vlm.answer import Answer
-from inference.vlm.checkpoint import BadModel, load_checkpoint, with_limits
-from inference.vlm.machine import find_device, find_dtype, set_threads
+from inference.vlm.checkpoint import open_checkpoint
 from inference.vlm.memory import ContextMemory
 from inference.vlm.network import Network
 from inference.vlm.prompt import Prompt, PromptReader
@@ -48,14 +46,15 @@ class TransformersEngine:
         max_pixels: int | None = None,
         keep_context: bool = True,
     ) -> None:
-        try:
-            folder = find_model(bundled_model() if model is None else model)
-        except MissingModel as error:
-            raise BadModel(str(error)) from error
-        where = find_device(device)
-        checkpoint = load_checkpoint(folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation)
-        set_threads(checkpoint.num_parameters)
-        pictures = with_limits(checkpoint.pictures, min_pixels, max_pixels)
+        checkpoint = open_checkpoint(
+            model,
+            device=device,
+            dtype=dtype,
+            attn_implementation=attn_implementation,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+        )
+        pictures, where = checkpoint.pictures, checkpoint.model.device
         self.name = checkpoint.name
         self._tokenizer = checkpoint.tokenizer
         self._end_ids = checkpoint.end_ids

@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import cast
 
 from inference.engines.base import ChatRequest, EngineError, Reply
-from inference.models import MissingModel, bundled_model, find_model
 from inference.serving.contexts import ContextStore
 from inference.serving.ticket import Event, Listener, Ticket
 from inference.serving.voice import Voice
 from inference.vlm.answer import Answer
-from inference.vlm.checkpoint import BadModel, load_checkpoint, with_limits
-from inference.vlm.machine import find_device, find_dtype, set_threads
+from inference.vlm.checkpoint import open_checkpoint
 from inference.vlm.network import Network
 from inference.vlm.prompt import Prompt, PromptReader
 
@@ -69,14 +67,15 @@ class BatchingEngine:
         max_num_seqs: int = 16,
         context_bytes: int = CONTEXT_BYTES,
     ) -> None:
-        try:
-            folder = find_model(bundled_model() if model is None else model)
-        except MissingModel as error:
-            raise BadModel(str(error)) from error
-        where = find_device(device)
-        checkpoint = load_checkpoint(folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation)
-        set_threads(checkpoint.num_parameters)
-        pictures = with_limits(checkpoint.pictures, min_pixels, max_pixels)
+        checkpoint = open_checkpoint(
+            model,
+            device=device,
+            dtype=dtype,
+            attn_implementation=attn_implementation,
+            min_pixels=min_pixels,
+            max_pixels=max_pixels,
+        )
+        pictures, where = checkpoint.pictures, checkpoint.model.device
         self.name = checkpoint.name
         self.max_length = checkpoint.max_length
         self._tokenizer = checkpoint.tokenizer

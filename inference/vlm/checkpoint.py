@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.engines.base import EngineError
-from inference.models import register_native_models
+from inference.models import MissingModel, bundled_model, find_model, register_native_models
+from inference.vlm.machine import find_device, find_dtype, set_threads
 from inference.vlm.pictures import PictureReader
 
 if TYPE_CHECKING:
@@ -75,6 +76,25 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         max_length=config.get_text_config().max_position_embeddings,
         num_parameters=model.num_parameters(),
     )
+
+
+def open_checkpoint(
+    model: str | Path | None, *, device: str, dtype: str, attn_implementation: str, min_pixels: int | None, max_pixels: int | None
+) -> Checkpoint:
+    """The model in the folder `model`, or the bundled one, as an engine's options ask for it; torch's threads are set to fit its size.
+
+    Raises:
+        BadModel: the folder holds no model that our engines can run.
+        ValueError: no device or number format is called so.
+    """
+    try:
+        folder = find_model(bundled_model() if model is None else model)
+    except MissingModel as error:
+        raise BadModel(str(error)) from error
+    where = find_device(device)
+    checkpoint = load_checkpoint(folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation)
+    set_threads(checkpoint.num_parameters)
+    return replace(checkpoint, pictures=with_limits(checkpoint.pictures, min_pixels, max_pixels))
 
 
 def with_limits(pictures: PictureReader, min_pixels: int | None, max_pixels: int | None) -> PictureReader:
