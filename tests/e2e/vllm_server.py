@@ -13,30 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from scripts.setup_vllm import DECLARE_OPERATORS
+
 START_SECONDS = 900.0  # on a busy machine; 40 s on a quiet one
-
-# The torchvision that comes beside a CPU torch from a package registry is built for CUDA, and importing it fails for want of two
-# operators. Declaring them is enough: nothing here calls them. It must happen before anything imports torchvision, in every child, too.
-SITECUSTOMIZE = """
-import sys
-from importlib.abc import MetaPathFinder
-
-class DeclareOperators(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name == "torchvision":
-            sys.meta_path.remove(self)
-            import torch
-            library = torch.library.Library("torchvision", "DEF")
-            for operator in ("nms", "qnms"):
-                library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            self.library = library
-            kept.append(library)
-        return None
-
-kept = []
-if "deftly_torchvision" not in sys.modules:  # .venv-vllm declares them itself
-    sys.meta_path.insert(0, DeclareOperators())
-"""
 
 
 def find_vllm() -> Path | None:
@@ -57,7 +36,9 @@ def serving_vllm(
     """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends. `site` runs at its start."""
     given = environment or {}
     (folder / "site").mkdir()
-    (folder / "site" / "sitecustomize.py").write_text(SITECUSTOMIZE + site)
+    # As in .venv-vllm, for environments that were made otherwise; where it was imported already, it is not again.
+    (folder / "site" / "deftly_torchvision.py").write_text(DECLARE_OPERATORS)
+    (folder / "site" / "sitecustomize.py").write_text("import deftly_torchvision\n" + site)
     port = _free_port()
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {
