@@ -24,6 +24,8 @@ SIZES = {"rank": 512, "rope": 64, "qk_nope_head_dim": 128, "v_head_dim": 128}
 # (docs/models.md). It is given rows that lie in memory as it thinks; all else is vLLM's own.
 SITE = """
 import importlib.util
+import sys
+from importlib.abc import MetaPathFinder
 
 class GiveRotationsRows(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
