@@ -21,8 +21,11 @@ setup-vllm: setup-dev  ## vLLM in an environment of its own, .venv-vllm
 demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
 	@$(PYTHON) -m deftly.demo
 
+# They wait as much as they compute: two processes on two cores.
+TEST_PROCESSES ?= 2
+
 test: setup-dev setup-vllm-if-possible lint  ## lint, types and every test
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 FUZZ_RUNS ?= 5000000
 

@@ -39,3 +39,12 @@ def desktop() -> Iterator[VirtualDesktop]:
 def x_display(desktop: VirtualDesktop) -> str:
     """The name of the shared display."""
     return desktop.display
+
+
+LONG = ("e2e", "server")  # they start real servers and wait for them
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, the long ones come first, so that no process ends minutes after the others."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.parent.name not in LONG)

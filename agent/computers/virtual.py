@@ -44,11 +44,13 @@ class VirtualDesktopError(ValueError):
 class VirtualDesktop:
     """An X server of its own that shows on no screen, with `window_manager` on it (`None` for none).
 
+    `number` is its display's; the lowest that is free unless given.
+
     Raises:
         VirtualDesktopError: a program is missing or did not start.
     """
 
-    def __init__(self, size: Size = DEFAULT_SIZE, window_manager: str | None = "openbox") -> None:
+    def __init__(self, size: Size = DEFAULT_SIZE, window_manager: str | None = "openbox", number: int | None = None) -> None:
         if not (1 <= size.width <= LARGEST and 1 <= size.height <= LARGEST):
             raise VirtualDesktopError(f"size is {size}: a screen is from 1x1 to {LARGEST}x{LARGEST}")
         _check_installed("Xvfb", *([window_manager] if window_manager else []))
@@ -58,7 +60,7 @@ class VirtualDesktop:
         self._keeper = subprocess.Popen(["sh", "-c", KEEPER], stdin=subprocess.PIPE, start_new_session=True)
         atexit.register(self.close)
         try:
-            self.display = self._start_server()
+            self.display = self._start_server(number)
             if window_manager:
                 self._start_window_manager(window_manager)
         except BaseException:
@@ -98,12 +100,13 @@ class VirtualDesktop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _start_server(self) -> str:
+    def _start_server(self, wanted: int | None) -> str:
         """Xvfb picks a free number itself and writes it down, so that two desktops that start at once never collide."""
         read_end, write_end = os.pipe()
         with os.fdopen(read_end, "rb") as pipe, tempfile.TemporaryFile() as said:
             try:
-                argv = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp", "-noreset"]
+                name = [] if wanted is None else [f":{wanted}"]
+                argv = ["Xvfb", *name, "-displayfd", str(write_end), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp", "-noreset"]
                 server = self._spawn(argv, os.environ, pass_fds=(write_end,), stderr=said)
             finally:
                 os.close(write_end)

@@ -112,6 +112,14 @@ def test_programs_get_the_display_and_what_is_asked_for() -> None:
         assert child.communicate()[0].decode().split() == [desktop.display, "more"]
 
 
+def test_a_number_that_is_asked_for_is_its_own_and_one_that_is_taken_is_an_error() -> None:
+    wanted = 1000 + os.getpid() % 50000
+    with VirtualDesktop(Size(320, 240), window_manager=None, number=wanted) as desktop:
+        assert desktop.display == f":{wanted}"
+        with pytest.raises(VirtualDesktopError, match="Xvfb did not start"):
+            VirtualDesktop(Size(320, 240), window_manager=None, number=wanted)
+
+
 def test_a_missing_program_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (
         VirtualDesktop(Size(320, 240), window_manager=None) as desktop,
