@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from inference.vlm.cache_rows import LayerTensors
+from inference.vlm.cache_layers import Layer, is_recurrent, put_back
 from inference.vlm.memory import Recalled, shared_length
 from inference.vlm.prompt import Ids
 
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """A context by its keys, and its keys and values layer by layer, `[1, H, len(keys), D]`; never written to again."""
+    """A context by its keys, and what it left behind in each layer; never written to again."""
 
     keys: Ids
-    layers: Sequence[LayerTensors]
+    layers: Sequence[Layer]
 
     @property
     def num_bytes(self) -> int:
         return sum(tensor.nbytes for layer in self.layers for tensor in layer)
+
+    def shared(self, keys: Ids) -> int:
+        """How much of `keys` need not be read again; with states that cannot be cut back, all of this context or nothing."""
+        length = shared_length(self.keys, keys)
+        return 0 if length < len(self.keys) and is_recurrent(self.layers) else length
 
 
 class ContextStore:
@@ -44,22 +49,21 @@ class ContextStore:
         """A cache with the longest beginning of `keys` that is known; it shares memory with what is kept, and grows by copying."""
         cache = new_cache()
         with self._lock:
-            best = max(self._known, key=lambda number: shared_length(self._known[number].keys, keys), default=None)
-            length = 0 if best is None else shared_length(self._known[best].keys, keys)
+            best = max(self._known, key=lambda number: self._known[number].shared(keys), default=None)
+            length = 0 if best is None else self._known[best].shared(keys)
             if best is None or length == 0:
                 return Recalled(cache, 0)
             self._known.move_to_end(best)
             layers = self._known[best].layers
-        for layer, known in zip(cache.layers, layers, strict=True):
-            layer.lazy_initialization(known.keys, known.values)
-            layer.keys, layer.values = known.keys[:, :, :length], known.values[:, :, :length]
+        put_back(cache, layers, length)
         return Recalled(cache, length)
 
-    def keep(self, keys: Ids, layers: Sequence[LayerTensors]) -> None:
-        """Remember `layers` as what `keys` left behind, in place of contexts that they contain."""
+    def keep(self, keys: Ids, layers: Sequence[Layer]) -> None:
+        """Remember `layers` as what `keys` left behind, in place of contexts that they contain: states contain none but their own."""
         new = Known(keys, layers)
+        least = len(keys) if is_recurrent(layers) else 0
         with self._lock:
-            for number in [number for number, old in self._known.items() if _begins_with(keys, old.keys)]:
+            for number in [n for n, old in self._known.items() if least <= len(old.keys) and _begins_with(keys, old.keys)]:
                 self._drop(number)
             self._known[self._next] = new
             self._num_bytes += new.num_bytes

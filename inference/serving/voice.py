@@ -7,7 +7,8 @@ import numpy as np
 from inference.engines.base import EngineError
 from inference.serving.contexts import ContextStore
 from inference.serving.ticket import Ticket
-from inference.vlm.cache_rows import CacheRows, LayerTensors
+from inference.vlm.cache_layers import layers_of
+from inference.vlm.cache_rows import CacheRows
 from inference.vlm.memory import Recalled
 from inference.vlm.network import Network
 from inference.vlm.prompt import Prompt
@@ -84,7 +85,7 @@ class Voice:
         if end < len(ticket.prompt.ids):
             return
         self._reading = None
-        self._contexts.keep(ticket.prompt.keys, [LayerTensors(layer.keys, layer.values) for layer in ticket.recalled.cache.layers])
+        self._contexts.keep(ticket.prompt.keys, layers_of(ticket.recalled.cache))
         ticket.say(ticket.answer.take(logits))
         self.num_completion_tokens += 1
         if ticket.answer.ended:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 # Their pictures are patches merged in squares, their positions three-fold, their features handed over by `mm_encoder_outputs`.
-MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "kimi_vl")
+MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "kimi_vl")
 
 
 class BadModel(EngineError, ValueError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from inference.vlm.cache_layers import LayerTensors, is_recurrent, layers_of
 from inference.vlm.prompt import Ids
 
 if TYPE_CHECKING:
@@ -32,13 +33,16 @@ class ContextMemory:
         self._kept: tuple[Ids, DynamicCache] | None = None
 
     def recall(self, keys: Ids, new_cache: Callable[[], DynamicCache]) -> Recalled:
-        """The kept cache, cut back to what it has in common with `keys`, or a new one; the last token is always left to compute."""
+        """The kept cache, cut back to what it has in common with `keys`, or a new one; the last token is always left to compute.
+
+        States of recurrent layers cannot be cut back: then the kept cache is of use only where `keys` goes on from all of it.
+        """
         kept, self._kept = self._kept, None
         if kept is None:
             return Recalled(new_cache(), 0)
         known, cache = kept
         length = shared_length(known, keys)
-        if length == 0:
+        if length == 0 or (length < len(known) and is_recurrent(layers_of(cache))):
             return Recalled(new_cache(), 0)
         if length < len(known):
             cache.crop(length - len(known))
@@ -46,8 +50,10 @@ class ContextMemory:
 
     def keep(self, keys: Ids, cache: DynamicCache) -> None:
         """Remember `cache` as what `keys` left behind, unless an interrupt left it half-written."""
-        tensors = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-        if all(tensor is not None and tensor.shape[-2] == len(keys) for tensor in tensors):
+        layers = layers_of(cache)
+        written = all(tensor is not None for layer in layers for tensor in layer)
+        lengths = {tensor.shape[-2] for layer in layers if isinstance(layer, LayerTensors) for tensor in layer} if written else set()
+        if lengths == {len(keys)} and getattr(cache, "whole", True):
             self._kept = keys, cache
 
     def forget(self) -> None:

@@ -31,7 +31,9 @@ class Network:
     def new_cache(self) -> DynamicCache:
         from transformers import DynamicCache
 
-        return DynamicCache(config=self._model.config.get_text_config())
+        cache = DynamicCache(config=self._model.config.get_text_config())
+        cache.whole = True  # no pass over it is under way: a state cannot tell by its size, as keys can
+        return cache
 
     def look(self, picture: Placed) -> Any:
         """What the vision tower makes of `picture`; remembered, so that reading it later costs no looking."""
@@ -75,6 +77,7 @@ class Network:
     def _forward(self, ids: Ids, positions: Ids, cache: DynamicCache, **features: Any) -> torch.Tensor:
         import torch
 
+        cache.whole = False
         with torch.inference_mode():
             output = self._model(
                 input_ids=torch.from_numpy(ids)[None].to(self._device),
@@ -84,6 +87,7 @@ class Network:
                 logits_to_keep=1,
                 **features,
             )
+        cache.whole = True
         logits: torch.Tensor = output.logits[0, -1]
         return logits
 

@@ -20,6 +20,17 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+HYBRID = {
+    "num_attention_heads": 3,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6], "partial_rotary_factor": 1.0},
+    "layer_types": ["linear_attention", "full_attention"],
+    "linear_conv_kernel_dim": 4,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32}
 
 
 def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: int = PATCH, length: int = 4096) -> Path:
@@ -66,10 +77,12 @@ def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
         case "qwen2_5_vl":
             eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
             eyes |= {"window_size": 4 * patch, "fullatt_block_indexes": [1]}
-        case "qwen3_vl":
+        case "qwen3_vl" | "qwen3_vl_moe" | "qwen3_5" | "qwen3_5_moe":
             text |= {"head_dim": 32}
-            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
-            eyes |= {"num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
+            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96, "num_position_embeddings": 64}
+            eyes |= {"deepstack_visual_indexes": [0, 1]} if kind.startswith("qwen3_vl") else {}
+            text |= HYBRID if kind.startswith("qwen3_5") else {}
+            text |= EXPERTS if kind.endswith("_moe") else {}
     return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=True, **holes)
 
 

@@ -46,12 +46,26 @@ def test_greedy_answers_equal_those_of_generate(engine: TransformersEngine, refe
     assert reply.num_prompt_tokens == reference.inputs(chat)["input_ids"].shape[1]
 
 
-@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen3_vl"])
+@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"])
 def test_its_sister_families_answer_as_generate_does_too(tmp_path: Path, kind: str) -> None:
     folder = build_tiny(tmp_path / kind, kind=kind)
     engine, reference = TransformersEngine(folder, device="cpu"), Reference(folder)
     for name in ("picture first", "several pictures in one message", "a conversation", "a conversation"):
         assert engine.chat(ask(*CHATS[name])).text == reference.generate(CHATS[name], 24).rstrip(HALF_CHARACTER), name
+
+
+def test_a_hybrid_goes_on_from_where_a_context_ended_and_reads_a_cut_one_afresh(tmp_path: Path) -> None:
+    folder = build_tiny(tmp_path / "hybrid", kind="qwen3_5")
+    engine, forgetful = TransformersEngine(folder, device="cpu"), TransformersEngine(folder, device="cpu", keep_context=False)
+    turns: list[Message] = [SYSTEM, user("Task", PICTURES[3])]
+    read = 0
+    for max_tokens in (1, 1, 6, 6):
+        reply, fresh = (one.chat(ask(*turns, max_tokens=max_tokens)) for one in (engine, forgetful))
+        assert reply.text == fresh.text
+        assert reply.num_cached_tokens == read
+        # Of an answer of one token nothing is read; of a longer one more than what stands in the next context in its place.
+        read = reply.num_prompt_tokens if max_tokens == 1 else 0
+        turns += [assistant("ok"), user("Next", PICTURES[1])]
 
 
 def test_answers_differ_with_what_is_shown(engine: TransformersEngine) -> None:

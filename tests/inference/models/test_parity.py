@@ -26,7 +26,7 @@ TRACE = Trace(
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("kind", ["kimi_vl", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
+@pytest.mark.parametrize("kind", ["kimi_vl", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5"])
 def test_our_path_and_transformers_agree_on_every_screen(kind: str, tmp_path: Path) -> None:
     folder = build_tiny(tmp_path / "kimi") if kind == "kimi_vl" else build_qwen(tmp_path / kind, kind=kind)
     ours, theirs = OurWay(folder, device="cpu"), LibraryWay(folder, device="cpu")

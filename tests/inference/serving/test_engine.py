@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.base import ChatRequest, EngineError, Message, Reply
 from inference.engines.transformers import TransformersEngine
 from inference.serving.engine import BatchingEngine
 from inference.serving.ticket import Event
@@ -42,7 +42,7 @@ def test_answers_given_side_by_side_equal_those_of_generate(engine: BatchingEngi
         assert reply.text == reference.generate(chat, length).rstrip(HALF_CHARACTER), name
 
 
-@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen3_vl"])
+@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"])
 def test_its_sister_families_answer_as_generate_does_too(tmp_path: Path, kind: str) -> None:
     folder = build_tiny(tmp_path / kind, kind=kind)
     engine, reference = BatchingEngine(folder, device="cpu"), Reference(folder)
@@ -50,6 +50,20 @@ def test_its_sister_families_answer_as_generate_does_too(tmp_path: Path, kind: s
     replies = all_at_once(engine, [ask(*chat) for chat in chats])
     engine.close()
     assert [reply.text for reply in replies] == [reference.generate(chat, 24).rstrip(HALF_CHARACTER) for chat in chats]
+
+
+def test_hybrids_go_on_from_the_end_of_a_prompt_whatever_was_answered_to_it(tmp_path: Path) -> None:
+    folder = build_tiny(tmp_path / "hybrid", kind="qwen3_5")
+    engine, forgetful = BatchingEngine(folder, device="cpu"), BatchingEngine(folder, device="cpu", context_bytes=0)
+    turns: list[Message] = [SYSTEM, user("Task", PICTURES[3])]
+    read = 0
+    for _ in range(3):
+        reply, fresh = (one.chat(ask(*turns)) for one in (engine, forgetful))
+        assert (reply.text, reply.num_cached_tokens) == (fresh.text, read)
+        read = reply.num_prompt_tokens
+        turns += [assistant("ok"), user("Next", PICTURES[1])]
+    engine.close()
+    forgetful.close()
 
 
 def test_drawn_answers_do_not_depend_on_who_else_is_answered(engine: BatchingEngine, tiny_model: Path) -> None:
