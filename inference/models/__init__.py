@@ -9,9 +9,10 @@ BUNDLED = "deftly_tiny"
 
 def register_native_models() -> None:
     """Let transformers' Auto classes know the models that are written here."""
-    from inference.models.kimi_vl import register
+    from inference.models import kimi_vl, opencua
 
-    register()
+    kimi_vl.register()
+    opencua.register()
 
 
 class MissingModel(ValueError):

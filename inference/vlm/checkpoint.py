@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 # Their pictures are patches merged in squares, their positions three-fold, their features handed over by `mm_encoder_outputs`.
-MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "kimi_vl")
+MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "kimi_vl", "opencua")
+IN_LINE = ("opencua",)  # their pictures' tokens count on like those of a text, though pictures are resized
 
 
 class BadModel(EngineError, ValueError):
@@ -114,6 +116,12 @@ def _check_type(folder: Path, model_type: str) -> None:
         )
 
 
+def model_type_of(folder: Path) -> str | None:
+    """What the folder's `config.json` calls its architecture, where there is one."""
+    file = folder / "config.json"
+    return json.loads(file.read_text()).get("model_type") if file.is_file() else None
+
+
 def read_tokenizer(folder: Path) -> Any:
     """The folder's tokenizer; Moonshot's, which is published as a tiktoken file, without its remote code."""
     from transformers import AutoTokenizer
@@ -140,6 +148,7 @@ def read_picture_settings(folder: Path) -> PictureReader:
         if not getattr(settings, name):
             raise BadModel(f"{folder}: {name} is off in preprocessor_config.json, and this engine always does it")
     return PictureReader(
+        positions="line" if model_type_of(folder) in IN_LINE else "grid",
         patch_size=settings.patch_size,
         merge_size=settings.merge_size,
         temporal_patch_size=settings.temporal_patch_size,
@@ -181,10 +190,10 @@ def _multiply_patches(model: Any) -> None:
 
 
 def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Tokens that end an answer; the generation settings go before the tokenizer's, as in vLLM."""
+    """Tokens that end an answer: those of the generation settings and the tokenizer's own, as in vLLM."""
     ids = model.generation_config.eos_token_id
-    ids = tokenizer.eos_token_id if ids is None else ids
-    return frozenset(ids) if isinstance(ids, (list, tuple)) else frozenset(() if ids is None else (ids,))
+    given = ids if isinstance(ids, (list, tuple)) else (ids,)
+    return frozenset(number for number in (*given, tokenizer.eos_token_id) if number is not None)
 
 
 def _load_errors() -> tuple[type[Exception], ...]:

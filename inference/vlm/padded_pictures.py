@@ -45,6 +45,7 @@ def padded_settings(folder: Path) -> dict[str, Any] | None:
         "mean": tuple(settings["image_mean"]),
         "std": tuple(settings["image_std"]),
         "fit": "pad",
+        "positions": "line",
     }
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from inference.engines.base import EngineError, Pixels
 from inference.vlm.padded_pictures import Grid, padded_grid, padded_patches, stored
+from inference.vlm.square_pictures import square_grid, square_patches, squared
 
 MAX_ASPECT = 200  # of the published smart-resize rule
 
@@ -20,7 +21,9 @@ MAX_ASPECT = 200  # of the published smart-resize rule
 class PictureReader:
     """Resizes, normalises and cuts pictures, with the numbers of a model's `preprocessor_config.json`.
 
-    `fit` is how a picture gets to whole patches: `resize` as Qwen does, or `pad` as MoonViT does, for which see `padded_pictures`.
+    `fit` is how a picture gets to whole patches: `resize` as Qwen does, `pad` as MoonViT does, for which see `padded_pictures`, or
+    `square` as Chameleon needs it, for which see `square_pictures`.
+    `positions` is how the language model counts a picture's tokens: by rows and columns (M-RoPE), or in line like those of a text.
     """
 
     patch_size: int
@@ -32,7 +35,8 @@ class PictureReader:
     std: tuple[float, float, float]
     rescale: float = 1 / 255
     resample: int = 3  # Pillow's bicubic
-    fit: Literal["resize", "pad"] = "resize"
+    fit: Literal["resize", "pad", "square"] = "resize"
+    positions: Literal["grid", "line"] = "grid"
 
     def grid(self, height: int, width: int) -> Grid:
         """Patches in a picture of `height` x `width` pixels, once resized.
@@ -42,6 +46,8 @@ class PictureReader:
         """
         if self.fit == "pad":
             return padded_grid(self, height, width)
+        if self.fit == "square":
+            return square_grid(self, height, width)
         factor = self.patch_size * self.merge_size
         if not height or not width or max(height, width) / min(height, width) > MAX_ASPECT:
             raise EngineError(
@@ -57,9 +63,11 @@ class PictureReader:
         return Grid(rows * self.merge_size, columns * self.merge_size)
 
     def patches(self, rgb: Pixels) -> npt.NDArray[np.float32]:
-        """`[rows * columns, channels * temporal * patch * patch]`, a merged square side by side, or a row if padded."""
+        """`[rows * columns, channels * temporal * patch * patch]`, a merged square side by side, or a row if padded or square."""
         if self.fit == "pad":
             return padded_patches(self, rgb)
+        if self.fit == "square":
+            return square_patches(self, rgb)
         grid, patch, merge = self.grid(*rgb.shape[:2]), self.patch_size, self.merge_size
         rgb = self.resized(rgb)
         squares = rgb.reshape(grid.rows // merge, merge, patch, grid.columns // merge, merge, patch, 3)
@@ -74,6 +82,8 @@ class PictureReader:
         """`rgb` at the size in which the model looks at it; of padded ones, what may be kept for `patches`."""
         if self.fit == "pad":
             return stored(self, rgb)
+        if self.fit == "square":
+            return squared(self, rgb)
         grid = self.grid(*rgb.shape[:2])
         height, width = grid.rows * self.patch_size, grid.columns * self.patch_size
         if rgb.shape[:2] == (height, width):

@@ -99,8 +99,8 @@ class PromptReader:
         return Prompt(ids=ids, keys=keys, positions=self._positions(len(ids), pictures), pictures=pictures)
 
     def _positions(self, length: int, pictures: Sequence[Placed]) -> Ids:
-        """Models that pad their pictures count a picture's tokens on like those of text: three equal rows."""
-        if self.pictures.fit == "pad":
+        """`[3, T]`: three equal rows where the model counts a picture's tokens on like those of a text."""
+        if self.pictures.positions == "line":
             return np.tile(np.arange(length), (3, 1))
         return _positions(length, pictures)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.engines.base import Message
+from inference.models import register_native_models
+from inference.models.opencua.folder import CHAT_TEMPLATE as OPENCUA_TEMPLATE
+from inference.models.opencua.folder import write_companions
 from inference.vlm.checkpoint import quiet
 
 PATCH, MERGE = 16, 2
@@ -20,6 +23,11 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+OPENCUA = (
+    *("[PAD]", "[EOS]", "<|im_end|>", "<|im_user|>", "<|im_assistant|>", "<|im_system|>", "<|im_middle|>"),
+    *("<|media_begin|>", "<|media_content|>", "<|media_end|>", "<|media_placeholder|>"),
+)
+ONE_DIMENSION = {"rope_parameters": {"rope_type": "default", "rope_theta": 100.0}, "tie_word_embeddings": False}
 HYBRID = {
     "num_attention_heads": 3,
     "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6], "partial_rotary_factor": 1.0},
@@ -38,7 +46,8 @@ def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: 
     import torch
     from transformers import AutoModelForImageTextToText
 
-    tokenizer = _tokenizer()
+    register_native_models()
+    tokenizer = _tokenizer(OPENCUA, OPENCUA_TEMPLATE) if kind == "opencua" else _tokenizer(SPECIAL, CHAT_TEMPLATE)
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer, patch, length))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
@@ -47,15 +56,37 @@ def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: 
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_picture_settings(patch), indent=1))
+    if kind == "opencua":
+        write_companions(folder)
     return folder
 
 
 def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
     from transformers import AutoConfig
 
+    text, eyes = _text(tokenizer, length), _eyes(patch)
+    match kind:
+        case "qwen2_vl":
+            eyes |= {"embed_dim": 64, "mlp_ratio": 2, "hidden_size": 96}
+        case "qwen2_5_vl" | "opencua":
+            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
+            eyes |= {"window_size": 4 * patch, "fullatt_block_indexes": [1]}
+        case "qwen3_vl" | "qwen3_vl_moe" | "qwen3_5" | "qwen3_5_moe":
+            text |= {"head_dim": 32}
+            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96, "num_position_embeddings": 64}
+            eyes |= {"deepstack_visual_indexes": [0, 1]} if kind.startswith("qwen3_vl") else {}
+            text |= HYBRID if kind.startswith("qwen3_5") else {}
+            text |= EXPERTS if kind.endswith("_moe") else {}
+    if kind == "opencua":
+        hole = tokenizer.convert_tokens_to_ids("<|media_placeholder|>")
+        return AutoConfig.for_model(kind, text_config=text | ONE_DIMENSION, vision_config=eyes, media_placeholder_token_id=hole)
     holes = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("vision_start", "vision_end")}
     holes |= {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}_pad|>") for name in ("image", "video")}
-    text = {
+    return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=True, **holes)
+
+
+def _text(tokenizer: Any, length: int) -> dict[str, Any]:
+    return {
         "vocab_size": len(tokenizer),
         "hidden_size": 96,
         "intermediate_size": 160,
@@ -70,23 +101,13 @@ def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
     }
-    eyes = {"depth": 2, "num_heads": 2, "patch_size": patch, "spatial_merge_size": MERGE, "initializer_range": 0.15}
-    match kind:
-        case "qwen2_vl":
-            eyes |= {"embed_dim": 64, "mlp_ratio": 2, "hidden_size": 96}
-        case "qwen2_5_vl":
-            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
-            eyes |= {"window_size": 4 * patch, "fullatt_block_indexes": [1]}
-        case "qwen3_vl" | "qwen3_vl_moe" | "qwen3_5" | "qwen3_5_moe":
-            text |= {"head_dim": 32}
-            eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96, "num_position_embeddings": 64}
-            eyes |= {"deepstack_visual_indexes": [0, 1]} if kind.startswith("qwen3_vl") else {}
-            text |= HYBRID if kind.startswith("qwen3_5") else {}
-            text |= EXPERTS if kind.endswith("_moe") else {}
-    return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=True, **holes)
 
 
-def _tokenizer() -> Any:
+def _eyes(patch: int) -> dict[str, Any]:
+    return {"depth": 2, "num_heads": 2, "patch_size": patch, "spatial_merge_size": MERGE, "initializer_range": 0.15}
+
+
+def _tokenizer(special: Sequence[str], template: str) -> Any:
     """Every byte is a token, and some pairs of letters are."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -97,11 +118,11 @@ def _tokenizer() -> Any:
     tokenizer = Tokenizer(models.BPE(vocabulary, pairs))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in SPECIAL])
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in special])
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", clean_up_tokenization_spaces=False
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token=special[0], clean_up_tokenization_spaces=False
     )
-    fast.chat_template = CHAT_TEMPLATE
+    fast.chat_template = template
     return fast
 
 

@@ -97,11 +97,13 @@ def read_tiktoken(file: Path) -> dict[bytes, int]:
 def special_tokens(num_pieces: int, folder: Path | None = None) -> dict[int, str]:
     """All special tokens by their id; names that `tokenizer_config.json` in `folder` gives go before those above."""
     names = {num_pieces + at: SPECIAL.get(at, f"<|reserved_token_{num_pieces + at}|>") for at in range(NUM_SPECIAL)}
-    file = None if folder is None else folder / "tokenizer_config.json"
-    if file is not None and file.is_file():
-        given = json.loads(file.read_text()).get("added_tokens_decoder", {})
-        names |= {int(number): token["content"] for number, token in given.items()}
-    return names
+    given = {} if folder is None else _settings(folder).get("added_tokens_decoder", {})
+    return names | {int(number): token["content"] for number, token in given.items()}
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    file = folder / "tokenizer_config.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
 
 
 def build_tokenizer(ranks: dict[bytes, int], special: dict[int, str], chat_template: str | None = CHAT_TEMPLATE) -> Any:
@@ -137,7 +139,8 @@ def load_tokenizer(folder: Path) -> Any:
     """
     ranks = read_tiktoken(folder / VOCABULARY_FILE)
     template = folder / "chat_template.jinja"
-    return build_tokenizer(ranks, special_tokens(len(ranks), folder), template.read_text() if template.is_file() else CHAT_TEMPLATE)
+    text = template.read_text() if template.is_file() else _settings(folder).get("chat_template", CHAT_TEMPLATE)
+    return build_tokenizer(ranks, special_tokens(len(ranks), folder), text)
 
 
 def _merges(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
