@@ -1,6 +1,7 @@
 """Coordinate rules: the space in which a model family writes places, chosen by one word, and its two-way street to points.
 
 resized          pixels of the image as the model's processor resized it (Qwen2.5-VL, UI-TARS-1.5, OpenCUA-7B)
+square           pixels of the square image into whose top left corner the picture was fitted (Chameleon)
 relative-1000    from 0 to 1000 in both directions (Qwen2-VL, UI-TARS-1.0, Doubao, Qwen3-VL, GUI-Owl-1.5)
 relative-999     from 0 to 999 in both directions, 999 being the far edge (GLM-V)
 thousandths      from 0 to 999 in both directions, each a thousandth of the side (UI-Venus-2)
@@ -18,7 +19,7 @@ from typing import Literal, NamedTuple, get_args
 from actions.geometry import Frame, Point, Region, Size
 from actions.resize import ImageRule
 
-Coordinates = Literal["resized", "relative-1000", "relative-999", "thousandths", "fraction", "fraction-padded", "sent"]
+Coordinates = Literal["resized", "square", "relative-1000", "relative-999", "thousandths", "fraction", "fraction-padded", "sent"]
 COORDINATES: tuple[Coordinates, ...] = get_args(Coordinates)
 FRACTION_DECIMALS = 4  # a hundredth of a per cent, as AgentNet writes them: half a unit is below half a pixel up to 10,000 px
 
@@ -75,6 +76,10 @@ def space_of(coordinates: Coordinates, frame: Frame, rule: ImageRule) -> ModelSp
         case "resized":
             size = rule.resized(frame.sent)
             return _pixels(size, f"the {size} image that the model sees", frame)
+        case "square":
+            kept, side = rule.fitted(frame.sent)
+            last_x, last_y = (math.ceil(length) for length in kept)
+            return ModelSpace(*kept, f"the picture within its square of {side}x{side}", last_x, last_y, region=frame.region)
         case "relative-1000":
             return _relative(1000, 1000, frame)
         case "relative-999":

@@ -67,5 +67,19 @@ class ImageRule:
         kept = Size(max(1, int(width * shrink)), max(1, int(height * shrink)))
         return kept, Size(*(self._multiple(math.ceil(side / self.factor)) for side in kept))
 
+    def fitted(self, size: Size) -> tuple[tuple[float, float], int]:
+        """For models that see squares of one size (Chameleon): the picture's width and height within its square, and the square's side.
+
+        The picture is filled up at its right and bottom before it is resized, so that its own sides need not become whole pixels.
+
+        Raises:
+            ValueError: `size` is empty.
+        """
+        width, height = size
+        if width < 1 or height < 1:
+            raise ValueError(f"a picture of {width}x{height} is empty: both sides must be at least 1 pixel")
+        side = self._multiple(math.isqrt(self.max_pixels) // self.factor)
+        return (side * width / max(size), side * height / max(size)), side
+
     def _multiple(self, count: int) -> int:
         return max(1, count) * self.factor

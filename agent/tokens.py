@@ -25,7 +25,14 @@ def seen_size(size: Size, image: ImageSpec) -> Size:
         ValueError: no model takes a picture of that size.
     """
     rule = image_rule(image)
-    return rule.resized(size) if image.fit == "resize" else rule.padded(size)[1]
+    match image.fit:
+        case "resize":
+            return rule.resized(size)
+        case "pad":
+            return rule.padded(size)[1]
+        case "square":
+            side = rule.fitted(size)[1]
+            return Size(side, side)
 
 
 def image_tokens(size: Size, image: ImageSpec) -> int:

@@ -63,7 +63,11 @@ class TransformersEngine:
         self._keep_context = keep_context
         self._context = ContextMemory()
         self._network: Network | None = Network(
-            checkpoint.model, pictures, device=where, num_pictures_kept=NUM_PICTURES_KEPT if keep_context else 0
+            checkpoint.model,
+            pictures,
+            device=where,
+            num_pictures_kept=NUM_PICTURES_KEPT if keep_context else 0,
+            silent_ids=checkpoint.silent_ids,
         )
         self._interrupted = threading.Event()
 

@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Literal
 
 # The words of `actions.coordinates`, which this package must not import; a test keeps them equal.
-Coordinates = Literal["resized", "relative-1000", "relative-999", "thousandths", "fraction", "fraction-padded", "sent"]
+Coordinates = Literal["resized", "square", "relative-1000", "relative-999", "thousandths", "fraction", "fraction-padded", "sent"]
 
 TASK, HISTORY = "task", "history"
 SIZE = ("width", "height")
@@ -22,13 +22,14 @@ class ImageSpec:
     """The image as the model sees it: both sides multiples of `factor`, and between `min_pixels` and `max_pixels` in all.
 
     `fit` is how its processor gets there: `resize` stretches a little (the smart resize of Qwen-VL), `pad` shrinks what is too large and
-    fills up at the right and the bottom (MoonViT). One token of the model's context holds `factor` x `factor` pixels.
+    fills up at the right and the bottom (MoonViT), `square` fills up to a square and gives that the one size that `max_pixels` says
+    (Chameleon). One token of the model's context holds `factor` x `factor` pixels.
     """
 
     factor: int
     min_pixels: int
     max_pixels: int
-    fit: Literal["resize", "pad"] = "resize"
+    fit: Literal["resize", "pad", "square"] = "resize"
 
     def __post_init__(self) -> None:
         if self.factor < 1:

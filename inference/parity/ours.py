@@ -36,7 +36,7 @@ class OurWay:
         self.checkpoint = load_checkpoint(find_model(folder), device=where, dtype=find_dtype(dtype, where), attn_implementation="sdpa")
         parts = self.checkpoint
         self._prompts = PromptReader(tokenizer=parts.tokenizer, pictures=parts.pictures, image_token_id=parts.image_token_id)
-        self._network = Network(parts.model, parts.pictures, device=where, num_pictures_kept=4)
+        self._network = Network(parts.model, parts.pictures, device=where, num_pictures_kept=4, silent_ids=parts.silent_ids)
         self._device = where
 
     def run(self, screen: Screen, max_tokens: int) -> Trace:
@@ -62,14 +62,8 @@ class OurWay:
     def _prompt_logprobs(self, prompt: Any) -> Any:
         import torch
 
-        features = {"image": self._network._look(prompt.pictures)} if prompt.pictures else {}
         with torch.inference_mode():
-            hidden = self.checkpoint.model.model(
-                input_ids=torch.from_numpy(prompt.ids)[None].to(self._device),
-                position_ids=torch.from_numpy(prompt.positions)[:, None].to(self._device),
-                mm_encoder_outputs=features,
-                use_cache=False,
-            ).last_hidden_state[0]
+            hidden = self.checkpoint.model.model(**self._network.inputs(prompt), use_cache=False).last_hidden_state[0]
             return following(self.checkpoint.model.get_output_embeddings(), hidden, torch.from_numpy(prompt.ids).to(self._device))
 
 

@@ -81,7 +81,9 @@ class BatchingEngine:
         self._tokenizer = checkpoint.tokenizer
         self._end_ids = checkpoint.end_ids
         self._prompts = PromptReader(tokenizer=checkpoint.tokenizer, pictures=pictures, image_token_id=checkpoint.image_token_id)
-        self._network = Network(checkpoint.model, pictures, device=where, num_pictures_kept=NUM_PICTURES_KEPT)
+        self._network = Network(
+            checkpoint.model, pictures, device=where, num_pictures_kept=NUM_PICTURES_KEPT, silent_ids=checkpoint.silent_ids
+        )
         self._contexts = ContextStore(context_bytes)
         self._voice = Voice(self._network, self._contexts, max_num_seqs)
         self._arrived: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.engines.base import EngineError
 from inference.models import MissingModel, bundled_model, find_model, register_native_models
+from inference.vlm import one_stream
 from inference.vlm.machine import find_device, find_dtype, set_threads
 from inference.vlm.pictures import PictureReader
 
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
     import torch
 
 # Their pictures are patches merged in squares, their positions three-fold, their features handed over by `mm_encoder_outputs`.
-MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "kimi_vl", "opencua")
+MODEL_TYPES = (
+    "qwen2_vl",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "qwen3_vl_moe",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "kimi_vl",
+    "opencua",
+    *one_stream.MODEL_TYPES,
+)
 IN_LINE = ("opencua",)  # their pictures' tokens count on like those of a text, though pictures are resized
 
 
@@ -29,7 +40,7 @@ class BadModel(EngineError, ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """All that one model folder holds, ready to use."""
+    """All that one model folder holds, ready to use. `silent_ids` are tokens that no answer may hold."""
 
     name: str
     model: Any
@@ -37,6 +48,7 @@ class Checkpoint:
     pictures: PictureReader
     image_token_id: int
     end_ids: frozenset[int]
+    silent_ids: tuple[int, ...]
     max_length: int
     num_parameters: int
 
@@ -68,13 +80,15 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         raise BadModel(f"{folder} has no chat template: add chat_template.jinja, or chat_template to tokenizer_config.json")
     if hasattr(model.model, "visual"):
         _multiply_patches(model)
+    end_ids = _end_ids(model, tokenizer)
     return Checkpoint(
         name=folder.resolve().name,
         model=model.to(device).eval().requires_grad_(False),
         tokenizer=tokenizer,
         pictures=pictures,
         image_token_id=config.image_token_id,
-        end_ids=_end_ids(model, tokenizer),
+        end_ids=end_ids,
+        silent_ids=one_stream.silent_ids(config, tokenizer, end_ids),
         max_length=config.get_text_config().max_position_embeddings,
         num_parameters=model.num_parameters(),
     )
@@ -123,23 +137,27 @@ def model_type_of(folder: Path) -> str | None:
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The folder's tokenizer; Moonshot's, which is published as a tiktoken file, without its remote code."""
+    """The folder's tokenizer; Moonshot's, which is published as a tiktoken file, without its remote code, and Meta's with a template."""
     from transformers import AutoTokenizer
 
     from inference.models.kimi_vl.tokens import VOCABULARY_FILE, load_tokenizer
 
     if (folder / VOCABULARY_FILE).is_file() and not (folder / "tokenizer.json").is_file():
         return load_tokenizer(folder)
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if not tokenizer.chat_template and one_stream.knows_pictures(tokenizer):
+        tokenizer.chat_template = one_stream.CHAT_TEMPLATE
+    return tokenizer
 
 
 def read_picture_settings(folder: Path) -> PictureReader:
     """The numbers in the folder's `preprocessor_config.json`, by which pictures become patches."""
     from inference.vlm.padded_pictures import padded_settings
+    from inference.vlm.square_pictures import square_settings
 
-    padded = padded_settings(folder)
-    if padded is not None:
-        return PictureReader(**padded)
+    filled = padded_settings(folder) or square_settings(folder)
+    if filled is not None:
+        return PictureReader(**filled)
     # Named directly: the class that AutoImageProcessor would choose wants torchvision, and says so when it is missing.
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
