@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from actions.coordinates import Coordinates, ModelSpace
 from actions.dialects.calls import shown
-from actions.dialects.code_text import CodeCall, read_code
+from actions.dialects.code_text import read_code
 from actions.dialects.code_values import Values
 from actions.dialects.pyautogui_words import WAIT_SECONDS, read_call
 from actions.dialects.text_dialect import Read, TextDialect
+from actions.dialects.usual_code import CodeCall
 from actions.dialects.wire_words import write_wire
 from actions.geometry import Point
 from actions.resize import ImageRule

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from actions.dialects.base import MAX_ACTIONS
 from actions.dialects.calls import shown
 from actions.dialects.matching import end_of
 from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
+from actions.dialects.usual_code import CodeCall, Literal, read_usual_calls
 
 MAX_CODE_CHARACTERS = 64 * 1024
 _MAX_LINES = 2000
@@ -49,18 +49,6 @@ _WRITTEN = {
 _ANOTHER = re.compile(r"[\n;)][ \t]*(?:pyautogui|computer)\.\w+\(")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _IMPORTS = {"pyautogui", "time", "computer"}
-
-Literal = object
-
-
-@dataclass(frozen=True, slots=True)
-class CodeCall:
-    """One call as the model wrote it: its dotted name, its literal arguments, and its source for messages."""
-
-    name: str
-    args: tuple[Literal, ...]
-    kwargs: dict[str, Literal]
-    source: str
 
 
 class CodeText(NamedTuple):
@@ -135,6 +123,17 @@ def read_calls(code: str) -> list[CodeCall]:
     """
     if len(code) > MAX_CODE_CHARACTERS:
         raise CodeError(f"the code has {len(code)} characters: at most {MAX_CODE_CHARACTERS} are read")
+    if usual := read_usual_calls(code):
+        return usual
+    return parse_calls(code)
+
+
+def parse_calls(code: str) -> list[CodeCall]:
+    """The calls that make up the whole of `code`, by Python's own parser.
+
+    Raises:
+        CodeError: something in it is no call with literal arguments.
+    """
     if code.count("\n") > _MAX_LINES:
         raise CodeError(f"the code has more than {_MAX_LINES} lines: ask the model for fewer actions at a time")
     try:

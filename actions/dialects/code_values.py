@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from actions.coordinates import ModelSpace, space_of
 from actions.dialects.calls import shown
-from actions.dialects.code_text import CodeCall
 from actions.dialects.fields import Fields, finite, point_of, shown_value
 from actions.dialects.key_names import read_key_list, read_keys
+from actions.dialects.usual_code import CodeCall
 from actions.geometry import Frame, Point, Size
 from actions.resize import ImageRule
 

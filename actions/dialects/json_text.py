@@ -50,6 +50,16 @@ def _refuse(word: str) -> NoReturn:
 _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_once, parse_constant=_refuse)
 
 
+def decode_json(text: str, at: int = 0) -> tuple[object, int]:
+    """The strict JSON value that begins at `at`, and where it ends.
+
+    Raises:
+        ValueError: there is none.
+        RecursionError: it is nested too deeply.
+    """
+    return _DECODER.raw_decode(text, at)
+
+
 def read_json(text: str, at: int = 0, *, whole: bool = False) -> tuple[object, int]:
     """The JSON value that begins at `at`, and where it ends. `whole` says that `text` was not cut off: its end may close brackets.
 
@@ -57,7 +67,7 @@ def read_json(text: str, at: int = 0, *, whole: bool = False) -> tuple[object, i
         JsonError: there is none.
     """
     try:
-        return _DECODER.raw_decode(text, at)
+        return decode_json(text, at)
     except RecursionError:
         raise JsonError("it is nested too deeply", text, at) from None
     except ValueError:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actions.dialects.code_text import CodeCall
 from actions.dialects.code_values import Values
 from actions.dialects.tool_actions import drag_from_pointer, pointer_after
+from actions.dialects.usual_code import CodeCall
 from actions.dialects.wire_words import read_wire
 from actions.space import (
     ACTION_TYPES,

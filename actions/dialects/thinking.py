@@ -33,8 +33,11 @@ def _closing_of(tag: str, text: str, at: int) -> re.Match[str] | None:
 
 def without_tails(text: str, *tails: str) -> str:
     """`text` without the white space, turn ends and `tails` that models leave behind what they say."""
+    text = text.rstrip()
+    if not tails and not text.endswith(TURN_ENDS):
+        return text
     tails = (*TURN_ENDS, *tails)
-    end = len(text.rstrip())
+    end = len(text)
     while text.endswith(tails, 0, end):
         end -= next(len(tail) for tail in tails if text.endswith(tail, 0, end))
         while end and text[end - 1].isspace():

@@ -18,12 +18,13 @@ from typing import NamedTuple
 from actions.dialects.base import MAX_ACTIONS
 from actions.dialects.calls import shown
 from actions.dialects.function_tags import OPENING_FUNCTION, read_function
-from actions.dialects.json_text import JsonError, read_json
+from actions.dialects.json_text import JsonError, decode_json, read_json
 from actions.dialects.matching import end_of
 from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
 
 _OPENING = re.compile(r"<(?:seed:)?tool_call>", re.IGNORECASE)
 _CLOSING = re.compile(r"\s*</(?:seed:)?tool_call>", re.IGNORECASE)
+_USUAL_OPENING, _USUAL_CLOSING = "<tool_call>\n{", "</tool_call>"
 _BETWEEN = re.compile(r"(?:\s|,|;|```(?:\w*))*")
 _BARE = re.compile(
     r"""(?:\A|\n)[ \t]*(?:```\w*\s*)?(?:(?:Action|Tool|Call)[ \t]*[:：][ \t]*)?(?=\[?\s{0,8}\{)
@@ -100,6 +101,10 @@ def _read_from(body: str, at: int, padded: bool) -> list[ToolCall]:
     """The calls from `at` to the end of `body`, at least one."""
     calls: list[ToolCall] = []
     while at < len(body):
+        if (usual := _read_usual(body, at)) is not None and len(calls) < MAX_ACTIONS:
+            call, at = usual
+            calls.append(call)
+            continue
         opening = _OPENING.match(body, at)
         if not opening:
             at = _read_some(body, at, calls, padded, whole=False)
@@ -115,6 +120,26 @@ def _read_from(body: str, at: int, padded: bool) -> list[ToolCall]:
     if not calls:
         raise JsonError("the tool call is empty", body, at)
     return calls
+
+
+def _read_usual(body: str, at: int) -> tuple[ToolCall, int] | None:
+    """The call at `at` and where the next begins, where it is written as most are: an object alone in its tags, with no other tag in it.
+
+    What is read here means the same to the reader of all forms, which costs twice the time.
+    """
+    if not body.startswith(_USUAL_OPENING, at):
+        return None
+    start, closing = at + len(_USUAL_OPENING) - 1, body.find("</", at)
+    if closing < 0 or not body.startswith(_USUAL_CLOSING, closing):
+        return None
+    after = end_of(_BETWEEN, body, closing + len(_USUAL_CLOSING))
+    if after < len(body) and not _OPENING.match(body, after):
+        return None
+    try:
+        value, end = decode_json(body, start)
+        return (_call_of(value, body, start, end), after) if body[end:closing].isspace() else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _closing(body: str, at: int) -> re.Match[str] | None:
@@ -148,17 +173,19 @@ def _read_some(text: str, at: int, calls: list[ToolCall], padded: bool, whole: b
 
 def _call_of(value: object, text: str, start: int, end: int) -> ToolCall:
     """The call that a JSON object is: `{"name", "arguments"}`, or the arguments alone."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise JsonError('a tool call must be an object, as in {"name": …, "arguments": {…}}', text, start)
     source = text[start : min(end, start + 120)]
-    name, arguments = value.get("name"), next((value[key] for key in ("arguments", "parameters", "input") if key in value), None)
+    name, arguments = value.get("name"), value.get("arguments")
+    if "arguments" not in value:
+        arguments = next((value[key] for key in ("parameters", "input") if key in value), None)
     if not isinstance(name, str):
         return ToolCall("", value, source)
     if isinstance(arguments, str) and arguments.strip():
         arguments, _ = read_json(arguments.strip())
     if arguments in (None, ""):
         arguments = {key: each for key, each in value.items() if key not in ("name", "arguments", "parameters", "input", "type", "id")}
-    if not isinstance(arguments, Mapping):
+    if not isinstance(arguments, dict):
         raise JsonError(f"the arguments of {shown(name)} must be an object", text, start)
     return ToolCall(name, arguments, source)
 

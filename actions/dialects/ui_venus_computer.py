@@ -14,12 +14,13 @@ from typing import ClassVar
 from actions.coordinates import Coordinates, ModelSpace
 from actions.dialects.base import MAX_ACTIONS
 from actions.dialects.calls import shown
-from actions.dialects.code_text import CodeCall, CodeError, read_calls
+from actions.dialects.code_text import CodeError, read_calls
 from actions.dialects.fields import Fields
 from actions.dialects.text_dialect import QWEN3_VL_RULE, Read, TextDialect
 from actions.dialects.thinking import NEVER_CLOSED, joined, split_thinking, without_tails
 from actions.dialects.tool_actions import ReadWord, drag_from_pointer, pointer_after, read_each_tool
 from actions.dialects.tool_calls import ToolCall
+from actions.dialects.usual_code import CodeCall
 from actions.dialects.wire_words import write_wire
 from actions.geometry import Point
 from actions.space import (
