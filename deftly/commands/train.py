@@ -60,6 +60,7 @@ def _add_prepare(verbs: Any) -> None:
     part.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of uitars, agentnet and sharegpt files are")
     part.add_argument("--from-dialect", metavar="NAME", help="of uitars files: the dialect they are in, where it is not the family's")
     part.add_argument("--share-beginnings", action="store_true", help="compute once what many questions about one screen share")
+    part.add_argument("--learn-pictures", action="store_true", help="of models whose pictures are tokens (Chameleon): learn these, too")
     part.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
@@ -97,6 +98,7 @@ def _prepare(options: argparse.Namespace) -> None:
         images=options.images,
         from_dialect=options.from_dialect,
         share_beginnings=options.share_beginnings,
+        learn_pictures=options.learn_pictures,
     )
     report = prepare(order, load_family(options.family), tell=lambda words: print(words, file=sys.stderr))
     if options.json:

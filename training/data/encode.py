@@ -19,7 +19,7 @@ from inference.vlm.prompt import Ids
 from training.data.exchange import Exchange
 from training.data.model_folder import ModelFolder
 from training.data.pictures import PictureBook
-from training.errors import BadData
+from training.errors import BadData, DataSetError
 from training.packing import shifted
 
 
@@ -50,9 +50,18 @@ class _Open(NamedTuple):
 
 
 class Encoder:
-    """`add` exchanges in their order; samples come out when they can grow no more."""
+    """`add` exchanges in their order; samples come out when they can grow no more.
 
-    def __init__(self, model: ModelFolder, pictures: PictureBook, *, max_length: int | None = None) -> None:
+    With `learn_pictures`, pictures are learnt, too, where they are tokens like text.
+
+    Raises:
+        DataSetError: they are none.
+    """
+
+    def __init__(self, model: ModelFolder, pictures: PictureBook, *, max_length: int | None = None, learn_pictures: bool = False) -> None:
+        if learn_pictures and not model.is_one_stream:
+            raise DataSetError(f"{model.name} sees pictures and has no tokens for them: leave --learn-pictures out")
+        self._learn_pictures = learn_pictures
         self._model = model
         self._pictures = pictures
         self._max_length = max_length
@@ -105,9 +114,14 @@ class Encoder:
             source=exchange.source,
             ids=ids,
             positions=positions,
-            supervised=np.arange(len(ids)) >= len(prompt.ids),
+            supervised=self._supervised(ids, len(prompt.ids)),
             pictures=tuple(picture.source.sha256 for picture in prompt.pictures),
         )
+
+    def _supervised(self, ids: Ids, start: int) -> npt.NDArray[np.bool_]:
+        """The answer, which begins at `start`, and the pictures before it where they are learnt."""
+        learnt = np.arange(len(ids)) >= start
+        return learnt | (ids == self._model.prompts.image_token_id) if self._learn_pictures else learnt
 
 
 def _from(messages: tuple[Message, ...], start: int) -> tuple[Message, ...]:

@@ -13,6 +13,7 @@ from inference.engines.base import Message
 from inference.families import Family
 from inference.models import register_native_models
 from inference.vlm.checkpoint import quiet, read_picture_settings, read_tokenizer, with_limits
+from inference.vlm.one_stream import is_one_stream
 from inference.vlm.pictures import PictureReader
 from inference.vlm.prompt import PromptReader
 from training.errors import DataSetError
@@ -20,7 +21,10 @@ from training.errors import DataSetError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """`end` are the tokens that the chat template puts after an answer, up to the one that ends it."""
+    """`end` are the tokens that the chat template puts after an answer, up to the one that ends it.
+
+    `is_one_stream` says that pictures are tokens like text.
+    """
 
     name: str
     tokenizer: Any
@@ -28,6 +32,7 @@ class ModelFolder:
     prompts: PromptReader
     end: npt.NDArray[np.int64]
     vocabulary: int
+    is_one_stream: bool
 
 
 def open_model_folder(folder: Path, family: Family) -> ModelFolder:
@@ -54,6 +59,7 @@ def open_model_folder(folder: Path, family: Family) -> ModelFolder:
         prompts=PromptReader(tokenizer=tokenizer, pictures=pictures, image_token_id=config.image_token_id),
         end=_end(tokenizer, folder),
         vocabulary=len(tokenizer),
+        is_one_stream=is_one_stream(config),
     )
 
 

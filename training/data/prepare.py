@@ -40,6 +40,7 @@ class Order:
     images: Path | None = None
     from_dialect: str | None = None
     share_beginnings: bool = False
+    learn_pictures: bool = False
 
 
 def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -> Report:
@@ -53,7 +54,7 @@ def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -
     writer = SampleWriter(order.out)
     report = Report(on_bad_data=order.on_bad_data, tell=tell)
     book = PictureBook(model.pictures, writer)
-    encoder = Encoder(model, book, max_length=order.max_length)
+    encoder = Encoder(model, book, max_length=order.max_length, learn_pictures=order.learn_pictures)
     samples = _samples(order, family, encoder, report)
     for sample in share_beginnings(samples, max_length=order.max_length) if order.share_beginnings else samples:
         _write(sample, writer, book, report)

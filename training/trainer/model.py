@@ -12,6 +12,7 @@ from torch import nn
 
 from inference.models import register_native_models
 from inference.vlm.checkpoint import quiet
+from inference.vlm.one_stream import is_one_stream
 from training.errors import RunError
 from training.trainer.config import LoraConfig, TrainConfig
 from training.varlen.network import PackedNetwork
@@ -36,7 +37,7 @@ def as_configured(model: Any, config: TrainConfig) -> PackedNetwork:
     _freeze(trained, config.freeze)
     if config.checkpoint_activations:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    network = PackedNetwork(trained.train(), loss_chunk=config.loss_chunk)
+    network = PackedNetwork(trained.train(), loss_chunk=config.loss_chunk, z_loss=config.z_loss or 0.0)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise RunError(f"freeze is {', '.join(config.freeze)}: nothing of the model is left to train")
     return network
@@ -54,7 +55,8 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            auto = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+            sees = hasattr(config, "vision_config") or is_one_stream(config)
+            auto = AutoModelForImageTextToText if sees else AutoModelForCausalLM
             model, info = auto.from_pretrained(
                 folder, dtype=dtype, attn_implementation="sdpa", local_files_only=True, output_loading_info=True
             )

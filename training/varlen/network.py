@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from inference.vlm.one_stream import is_one_stream, picture_pixels
 from training.packing import IGNORED, Pack
 from training.varlen.attention import use_library_attention, use_packed_attention
+from training.varlen.one_stream import prepare_stream, with_picture_tokens
 from training.varlen.recurrent import reset_states_at_boundaries
 
 Wanted = Literal["loss", "log-probs", "logits", "last-logits", "library-logits"]
+
+
+class Part(NamedTuple):
+    """Places of the pack that are learnt together, and whether they are learnt to be followed by a picture's token."""
+
+    places: Tensor
+    pictures: bool
 
 
 class PackedNetwork(nn.Module):
@@ -23,12 +33,23 @@ class PackedNetwork(nn.Module):
     them at a time, and a chunk's logits are made again in the backward pass. `log-probs` are those of each segment `[S]`. All else goes
     through `forward` too, as wrappers that shard the weights gather them there: `logits` of every token or the last, and
     `library-logits`, transformers' own path on a pack of one.
+
+    While training, `z_loss` times the square of log Z is added for each learnt token, Z being what the softmax divides by (Chameleon,
+    arXiv 2405.09818, section 2.3, with 1e-5; PaLM, arXiv 2204.02311).
+
+    Where pictures are tokens of the vocabulary, the softmax of a text token leaves them out, as transformers' own loss and every answer
+    do; a picture's token, where it is learnt, has the softmax over all.
     """
 
-    def __init__(self, model: nn.Module, *, loss_chunk: int = 1024) -> None:
+    picture_ids: Tensor | None
+
+    def __init__(self, model: nn.Module, *, loss_chunk: int = 1024, z_loss: float = 0.0) -> None:
         super().__init__()
         self.model = model
         self.loss_chunk = loss_chunk
+        self.z_loss = z_loss
+        self.is_one_stream = is_one_stream(self.core.config)
+        self.register_buffer("picture_ids", prepare_stream(self.core) if self.is_one_stream else None, persistent=False)
         use_packed_attention(self.core)
         self.recurrent_layers = reset_states_at_boundaries(model)
 
@@ -45,11 +66,13 @@ class PackedNetwork(nn.Module):
     def forward(self, pack: Pack, want: Wanted = "loss") -> Tensor:
         if want == "library-logits":
             return self._library_logits(pack)
+        if self.is_one_stream:
+            pack = with_picture_tokens(self.core, pack)
         hidden, unseen = self._hidden(pack)
         if want == "last-logits":
-            return cast(Tensor, self.core.get_output_embeddings()(hidden[-1]))
+            return self._head(hidden[-1])
         if want == "logits":
-            return cast(Tensor, self.core.get_output_embeddings()(hidden))
+            return self._head(hidden)
         if want == "log-probs":
             return self.log_probs(hidden, pack) + unseen
         return self.summed_loss(hidden, pack.labels[0]) + unseen
@@ -77,7 +100,7 @@ class PackedNetwork(nn.Module):
         return hidden, nothing
 
     def _inputs(self, pack: Pack) -> dict[str, Any]:
-        positions = pack.positions if pack.positions.shape[0] > 1 else pack.positions[0]
+        positions = pack.positions if pack.positions.shape[0] > 1 and not self.is_one_stream else pack.positions[0]
         return {"input_ids": pack.ids, "position_ids": positions, "use_cache": False}
 
     def _look(self, pixel_values: Tensor, grid_thw: Tensor) -> Any:
@@ -91,35 +114,56 @@ class PackedNetwork(nn.Module):
 
     def summed_loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of `labels` `[T]` from states `[T, D]`, summed."""
-        learnt = (labels != IGNORED).nonzero()[:, 0]
-        if not len(learnt):  # the rank still has to take part, with gradients of zero
+        if bool((labels == IGNORED).all()):  # the rank still has to take part, with gradients of zero
             return self._chunk_loss(hidden[:1], labels[:1].clamp_min(0)) * 0.0
         total = hidden.new_zeros((), dtype=torch.float32)
-        for places in torch.split(learnt, self.loss_chunk):
-            total = total + cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], use_reentrant=False))
+        z = self.z_loss if self.training else 0.0
+        for places, pictures in self._parts(labels):
+            found = checkpoint(self._chunk_loss, hidden[places], labels[places], z=z, pictures=pictures, use_reentrant=False)
+            total = total + cast(Tensor, found)
         return total
+
+    def _parts(self, labels: Tensor) -> Iterator[Part]:
+        """What of `labels` `[T]` is learnt, `loss_chunk` places at a time, pictures apart from text."""
+        learnt = (labels != IGNORED).nonzero()[:, 0]
+        pictures = torch.zeros_like(learnt, dtype=torch.bool)
+        if self.picture_ids is not None:
+            pictures = torch.isin(labels[learnt], self.picture_ids)
+        for kind in (False, True):
+            for places in torch.split(learnt[pictures == kind], self.loss_chunk):
+                if len(places):
+                    yield Part(places, kind)
 
     def log_probs(self, hidden: Tensor, pack: Pack) -> Tensor:
         """Log-probability of what is learnt in each segment `[S]`, from states `[T, D]`."""
         labels = pack.labels[0]
-        learnt = (labels != IGNORED).nonzero()[:, 0]
-        segments = torch.searchsorted(pack.cu_seqlens[1:].long(), learnt, right=True)
         total = hidden.new_zeros(len(pack.cu_seqlens) - 1, dtype=torch.float32)
-        for places, mine in zip(torch.split(learnt, self.loss_chunk), torch.split(segments, self.loss_chunk), strict=True):
-            losses = cast(Tensor, checkpoint(self._chunk_loss, hidden[places], labels[places], "none", use_reentrant=False))
-            total = total.index_add(0, mine, -losses)
+        for places, pictures in self._parts(labels):
+            segments = torch.searchsorted(pack.cu_seqlens[1:].long(), places, right=True)
+            losses = checkpoint(self._chunk_loss, hidden[places], labels[places], "none", pictures=pictures, use_reentrant=False)
+            total = total.index_add(0, segments, -cast(Tensor, losses))
         return total
 
-    def _chunk_loss(self, hidden: Tensor, labels: Tensor, reduction: str = "sum") -> Tensor:
-        logits = self.core.get_output_embeddings()(hidden).float()
-        return functional.cross_entropy(logits, labels, reduction=reduction)
+    def _chunk_loss(self, hidden: Tensor, labels: Tensor, reduction: str = "sum", *, z: float = 0.0, pictures: bool = False) -> Tensor:
+        logits = self._head(hidden, pictures=pictures).float()
+        loss = functional.cross_entropy(logits, labels, reduction=reduction)
+        return loss + z * logits.logsumexp(-1).square().sum() if z else loss
+
+    def _head(self, hidden: Tensor, *, pictures: bool = False) -> Tensor:
+        """Logits `[..., V]`, without those of pictures' tokens unless `pictures`."""
+        logits: Tensor = self.core.get_output_embeddings()(hidden)
+        if self.picture_ids is not None and not pictures:
+            return logits.index_fill(-1, self.picture_ids, torch.finfo(logits.dtype).min)
+        return logits
 
     def _library_logits(self, pack: Pack) -> Tensor:
         if len(pack.cu_seqlens) != 2:
             raise ValueError(f"transformers' own path is for one sample, and this pack has {len(pack.cu_seqlens) - 1}")
         seen = {}
-        if pack.pixel_values is not None:
+        if pack.pixel_values is not None and pack.grid_thw is not None:
             seen = {"pixel_values": self._patches(pack.pixel_values), "image_grid_thw": pack.grid_thw}
+            if self.is_one_stream:
+                seen = {"pixel_values": torch.cat(picture_pixels(pack.pixel_values, pack.grid_thw))}
         use_library_attention(self.core)
         try:
             return cast(Tensor, self.core(**self._inputs(pack), **seen).logits[0])
