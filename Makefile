@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: setup-vllm setup-vllm-if-possible soak help setup setup-dev demo test fuzz lint format train-tiny clean
+.PHONY: families setup-vllm setup-vllm-if-possible soak help setup setup-dev demo test fuzz lint format train-tiny clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -38,6 +38,9 @@ setup-vllm-if-possible: setup-dev
 
 soak: setup-dev  ## ten minutes of mixed load on the embedded server: memory stays flat, and nothing fails
 	@$(PYTHON) -m benchmarks.serve_soak
+
+families: setup-dev setup-vllm  ## every architecture at the size of a toy, the whole way, and served by vLLM: some twenty minutes
+	@DEFTLY_FAMILIES_VLLM=1 $(PYTHON) -m pytest tests/e2e/families -v
 
 lint: setup-dev  ## ruff and mypy
 	@$(PYTHON) -m ruff check .

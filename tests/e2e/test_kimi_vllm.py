@@ -14,41 +14,9 @@ from inference.engines.openai import OpenAIEngine
 from inference.engines.transformers import TransformersEngine
 from tests.e2e.vllm_server import find_vllm, serving_vllm
 from tests.inference.chats import ask, user
-from tests.inference.models.tiny_kimi import build_tiny
+from tests.inference.models.tiny_kimi import VLLM_SITE, VLLM_SIZES, build_tiny
 from tests.inference.picture import Picture
 
-# On a CPU vLLM has latent attention for these sizes only, the real ones, in blocks of 16.
-SIZES = {"rank": 512, "rope": 64, "qk_nope_head_dim": 128, "v_head_dim": 128}
-
-# vLLM 0.32's CPU operator takes the stride between heads for that between tokens, and so turns latent attention's queries and keys wrongly
-# (docs/models.md). It is given rows that lie in memory as it thinks; all else is vLLM's own.
-SITE = """
-import importlib.util
-import sys
-from importlib.abc import MetaPathFinder
-
-class GiveRotationsRows(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name != "vllm._custom_ops":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        run = spec.loader.exec_module
-        def exec_module(module):
-            run(module)
-            rotate = module.rotary_embedding
-            def rotary_embedding(positions, query, key, *rest, **options):
-                rows = [None if x is None else x.reshape(len(positions), -1).contiguous().clone() for x in (query, key)]
-                rotate(positions, *rows, *rest, **options)
-                for x, row in zip((query, key), rows):
-                    if x is not None:
-                        x.copy_(row.view(x.shape))
-            module.rotary_embedding = rotary_embedding
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, GiveRotationsRows())
-"""
 OPTIONS = (
     *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--max-num-batched-tokens", "1024", "--block-size", "16"),
     *("--limit-mm-per-prompt", '{"image": 2}', "--trust-remote-code", "--generation-config", "vllm"),
@@ -64,7 +32,7 @@ pytestmark = pytest.mark.timeout(1200)  # a busy machine needs minutes to start 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny(tmp_path_factory.mktemp("models") / "tiny-kimi", **SIZES)
+    return build_tiny(tmp_path_factory.mktemp("models") / "tiny-kimi", **VLLM_SIZES)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +40,7 @@ def base_url(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     python = find_vllm()
     if python is None:
         pytest.skip("no vLLM: set DEFTLY_VLLM_PYTHON to the python of an environment that has it, or make .venv-vllm")
-    with serving_vllm(python, model, tmp_path_factory.mktemp("vllm"), *OPTIONS, site=SITE) as url:
+    with serving_vllm(python, model, tmp_path_factory.mktemp("vllm"), *OPTIONS, site=VLLM_SITE) as url:
         yield url
 
 

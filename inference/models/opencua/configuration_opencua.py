@@ -1,4 +1,4 @@
-"""OpenCUA's configuration, under the names of the published `config.json`; copied beside saved weights, because vLLM asks the folder for it.
+"""OpenCUA's configuration, under the names of the published `config.json`; copied beside saved weights, since vLLM wants it there.
 
 It needs nothing but transformers. Sources: xlangai/OpenCUA-7B's `config.json`, vLLM 0.32 (`opencua.py`).
 """

@@ -19,6 +19,39 @@ from inference.vlm.checkpoint import quiet
 PAIRS = (b"th", b"in", b"er", b"on", b" c", b"cl", b"ic", b"the", b" cl", b"click", b"ck", b"cli")
 IN_TOKEN_LIMIT = 256
 
+# On a CPU vLLM has latent attention for these sizes only, the real ones, in blocks of 16.
+VLLM_SIZES = {"rank": 512, "rope": 64, "qk_nope_head_dim": 128, "v_head_dim": 128}
+
+# vLLM 0.32's CPU operator takes the stride between heads for that between tokens, and so turns latent attention's queries and keys wrongly
+# (docs/models.md). It is given rows that lie in memory as it thinks; all else is vLLM's own.
+VLLM_SITE = """
+import importlib.util
+import sys
+from importlib.abc import MetaPathFinder
+
+class GiveRotationsRows(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name != "vllm._custom_ops":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+        def exec_module(module):
+            run(module)
+            rotate = module.rotary_embedding
+            def rotary_embedding(positions, query, key, *rest, **options):
+                rows = [None if x is None else x.reshape(len(positions), -1).contiguous().clone() for x in (query, key)]
+                rotate(positions, *rows, *rest, **options)
+                for x, row in zip((query, key), rows):
+                    if x is not None:
+                        x.copy_(row.view(x.shape))
+            module.rotary_embedding = rotary_embedding
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, GiveRotationsRows())
+"""
+
 
 def ranks() -> dict[bytes, int]:
     pieces = [bytes([byte]) for byte in range(256)] + list(PAIRS)
@@ -68,7 +101,7 @@ def tiny_model(seed: int = 0, **options: Any) -> KimiVLForConditionalGeneration:
     return model
 
 
-def build_tiny(folder: Path, **options: Any) -> Path:
+def build_tiny(folder: Path, *, in_token_limit: int = IN_TOKEN_LIMIT, **options: Any) -> Path:
     """A whole folder, as `save_pretrained` and `write_companions` make it."""
     register()
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +110,6 @@ def build_tiny(folder: Path, **options: Any) -> Path:
     model.generation_config.pad_token_id = model.config.text_config.pad_token_id
     with quiet():
         model.save_pretrained(folder)
-    write_companions(folder, tokenizer=build_tokenizer(ranks(), special_tokens(len(ranks()))), in_token_limit=IN_TOKEN_LIMIT)
+    write_companions(folder, tokenizer=build_tokenizer(ranks(), special_tokens(len(ranks()))), in_token_limit=in_token_limit)
     assert json.loads((folder / "config.json").read_text())["model_type"] == "kimi_vl"
     return folder

@@ -1,0 +1,67 @@
+"""vLLM serves what we create and what we fine-tune, of every architecture that it has, and answers as our embedded engine does.
+
+Two starts of vLLM for each: minutes, so only `make families` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.computers.miniwob import MiniWob
+from inference.engines.openai import OpenAIEngine
+from inference.engines.transformers import TransformersEngine
+from inference.families.vllm import vllm_arguments
+from tests.e2e.families.rows import ROWS, Row
+from tests.e2e.families.stages import act, fine_tune, show
+from tests.e2e.vllm_server import find_vllm, serving_vllm
+from tests.inference.chats import ask, user
+from tests.inference.picture import Picture
+
+OPTIONS = ("--dtype", "float32", "--enforce-eager", "--max-num-batched-tokens", "1024")
+PICTURES = (Picture.drawn(100, 70, 1), Picture.drawn(300, 200, 2))
+CHATS = {"text only": user("click on the thing"), "one picture": user(PICTURES[0], "click"), "two": user("Compare", *PICTURES, "now")}
+
+pytestmark = [
+    pytest.mark.timeout(2400),
+    pytest.mark.filterwarnings("ignore:.*TypedStorage is deprecated"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.skipif(not os.environ.get("DEFTLY_FAMILIES_VLLM"), reason="minutes of vLLM: run `make families`"),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
+def test_vllm_serves_it_before_and_after_fine_tuning(row: Row, tmp_path: Path) -> None:
+    if row.no_vllm:
+        pytest.skip(row.no_vllm)
+    if find_vllm() is None:
+        pytest.skip("no vLLM: run `make setup-vllm`, or set DEFTLY_VLLM_PYTHON to the python of an environment that has it")
+    model = row.build(tmp_path / "model", row.asked, **row.vllm_sizes)
+    _answers_alike(row, model, tmp_path / "before")
+    with MiniWob() as page:
+        show(page, row.asked, tmp_path / "shown")
+        losses = fine_tune(model, row.asked, tmp_path / "shown", tmp_path, row.steps)
+        assert losses[-1] < losses[0] / 4
+        _answers_alike(row, tmp_path / "run" / "model", tmp_path / "after", page)
+
+
+def _answers_alike(row: Row, model: Path, folder: Path, page: MiniWob | None = None) -> None:
+    """Greedy answers are those of our own engine; on `page`, where there is one, the agent does the same by both."""
+    python = find_vllm()
+    assert python is not None
+    folder.mkdir()
+    arguments = (*vllm_arguments(row.asked, least_images=2), *row.vllm_options, *OPTIONS)
+    image = row.asked.image
+    with serving_vllm(python, model, folder, *arguments, site=row.vllm_site) as url:
+        theirs = OpenAIEngine(base_url=url)
+        ours = TransformersEngine(model, device="cpu", dtype="float32", min_pixels=image.min_pixels, max_pixels=image.max_pixels)
+        for name, chat in CHATS.items():
+            got, wanted = theirs.chat(ask(chat, max_tokens=12)), ours.chat(ask(chat, max_tokens=12))
+            assert (got.text, got.num_prompt_tokens) == (wanted.text, wanted.num_prompt_tokens), name
+        if page is not None:
+            by = [act(page, engine, row.asked, folder / name).steps[0].prediction for name, engine in (("vllm", theirs), ("ours", ours))]
+            assert by[0].text == by[1].text
+        theirs.close()
+        ours.close()
