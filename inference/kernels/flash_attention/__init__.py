@@ -6,6 +6,8 @@ settings     how scores become weights: scale, window, soft cap
 reference    eager, any dtype: the specification
 tiled        pure torch, tile by tile: works wherever torch does
 cpu/         C++ for AVX-512, AVX2 and plain vectors, built when first used
+triton/      Triton, for GPUs
+gluon/       Gluon, for Hopper: a forward pass whose warps are specialised; off until asked for
 dispatch     which implementation computes a call, and how often each did
 operators    the calls as torch operators, with fake tensors and gradients
 merge        partial results over parts of the keys, put together

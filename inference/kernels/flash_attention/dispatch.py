@@ -24,10 +24,12 @@ from inference.kernels.flash_attention.settings import Settings
 MODULES = {
     "cpu": "inference.kernels.flash_attention.cpu",
     "triton": "inference.kernels.flash_attention.triton",
+    "gluon": "inference.kernels.flash_attention.gluon",
     "torch": "inference.kernels.flash_attention.tiled",
     "reference": "inference.kernels.flash_attention.reference",
 }
-ORDER = {"cpu": ("cpu", "torch"), "cuda": ("triton", "torch")}  # by device; any other device has torch
+# By device; any other device has torch. Gluon is not among them until it has passed `benchmarks/attention_gpu.py` on a GPU.
+ORDER = {"cpu": ("cpu", "torch"), "cuda": ("triton", "torch")}
 
 _chosen = "auto"
 _calls: Counter[str] = Counter()

@@ -75,7 +75,8 @@ def _type(name: str, fixed: dict[str, Any], pointers: dict[str, str]) -> str:
     return pointers.get(name, "fp32" if name in ("scale", "softcap") else "i32")
 
 
-def _read(binary: Any, tile: Tile) -> Compiled:
+def disassembled(binary: Any) -> tuple[str, int]:
+    """A compiled kernel's instructions, and how many registers a thread begins with."""
     from triton import knobs
 
     tool = knobs.nvidia.cuobjdump.path
@@ -87,9 +88,14 @@ def _read(binary: Any, tile: Tile) -> Compiled:
         )
     registers = re.search(r"REG:(\d+)", usage)
     assert registers is not None, usage
+    return code, int(registers[1])
+
+
+def _read(binary: Any, tile: Tile) -> Compiled:
+    code, num_registers = disassembled(binary)
     return Compiled(
         tile=tile,
-        num_registers=int(registers[1]),
+        num_registers=num_registers,
         num_spills=len(re.findall(r"\b(?:LDL|STL)\b", code)),
         num_wgmma=len(re.findall(r"\bHGMMA\b", code)),
         num_mma=len(re.findall(r"\bHMMA\b", code)),

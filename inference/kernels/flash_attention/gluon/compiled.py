@@ -1,0 +1,75 @@
+"""Compiles the Gluon kernel for Hopper on any machine, and reads what came out.
+
+Triton's wheel brings the assembler and disassembler along, so neither a GPU nor CUDA is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from inference.kernels.flash_attention.gluon.shapes import HopperTile, constants
+from inference.kernels.flash_attention.triton.compiled import disassembled
+
+TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
+_ALIGNED = ("out", "lse", "starts_q", "starts_k", "out_token", "out_head")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """What the kernel became. `num_spills`: loads and stores of local memory; `num_wgmma`: products of a whole warpgroup;
+    `num_tma`: loads of tiles; `registers`: what warpgroups ask for when they take up their work and lay it down."""
+
+    num_registers: int
+    num_spills: int
+    num_wgmma: int
+    num_mma: int
+    num_tma: int
+    registers: tuple[int, ...]
+    shared_bytes: int
+
+
+def shared_layout(rows: int, size: int, dtype: torch.dtype) -> Any:
+    """How a tile `[rows, size]` lies in shared memory."""
+    from triton.experimental.gluon import language as gl
+
+    return gl.NVMMASharedLayout.get_default_for([rows, size], {torch.bfloat16: gl.bfloat16, torch.float16: gl.float16}[dtype])
+
+
+def compile_for_hopper(size: int, dtype: torch.dtype, tile: HopperTile, *, causal: bool, group: int = 4) -> Compiled:
+    """The kernel for sm_90a, as it is launched."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.experimental.gluon._runtime import GluonASTSource
+
+    from inference.kernels.flash_attention.gluon.forward_kernel import forward_kernel
+
+    fixed = constants(size, tile, causal=causal, group=group)
+    tiles = {name: _descriptor(rows, size, dtype) for name, rows in (("q", tile.bm // 2), ("k", tile.bn), ("v", tile.bn))}
+    types = {**tiles, "out": f"*{TYPES[dtype]}", "lse": "*fp32", "starts_q": "*i32", "starts_k": "*i32", "coefficient": "fp32"}
+    names = forward_kernel.arg_names
+    signature = {name: "constexpr" if name in fixed else types.get(name, "i32") for name in names}
+    attributes = {(n,): [["tt.divisibility", 16]] for n, name in enumerate(names) if name in _ALIGNED}
+    source = GluonASTSource(forward_kernel, signature, fixed, attributes)
+    binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4})
+    return _read(binary)
+
+
+def _descriptor(rows: int, size: int, dtype: torch.dtype) -> str:
+    return f"tensordesc<{TYPES[dtype]}[{rows}, {size}],{shared_layout(rows, size, dtype)!r}>"
+
+
+def _read(binary: Any) -> Compiled:
+    code, num_registers = disassembled(binary)
+    return Compiled(
+        num_registers=num_registers,
+        num_spills=len(re.findall(r"\b(?:LDL|STL)\b", code)),
+        num_wgmma=len(re.findall(r"\bHGMMA\b", code)),
+        num_mma=len(re.findall(r"\bHMMA\b", code)),
+        num_tma=len(re.findall(r"\bUTMALDG\b", code)),
+        registers=tuple(int(number) for number in re.findall(r"setmaxnreg\S+\s+(\d+)", binary.asm["ptx"])),
+        shared_bytes=int(binary.metadata.shared),
+    )
