@@ -1,4 +1,7 @@
-"""transformers' own way: its image processor, its model class, its `generate`. Kimi-VL runs as `Kimi_K25`, of which it is a case."""
+"""transformers' own way: its image processor, its model class, its `generate`. Kimi-VL runs as `Kimi_K25`, of which it is a case.
+
+Chameleon is shown squares, of which its processor cuts nothing off, and may not say what no answer in text may hold.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from inference.models import find_model, register_native_models
 from inference.parity.ours import following
 from inference.parity.screens import Screen
 from inference.parity.trace import Trace, top
-from inference.vlm.checkpoint import quiet, read_tokenizer
+from inference.vlm.checkpoint import end_ids_of, quiet, read_tokenizer
 from inference.vlm.machine import find_device, find_dtype
+from inference.vlm.one_stream import is_one_stream, silent_ids
 
 PROJECTOR = {
     r"^multi_modal_projector.linear_1": "mm_projector.proj.0",
@@ -53,13 +57,14 @@ class LibraryWay:
 
         register_native_models()
         folder, self._device = find_model(folder), find_device(device)
-        kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
-        self._is_kimi = kind == "kimi_vl"
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        self._is_kimi, self._is_one_stream = config.model_type == "kimi_vl", is_one_stream(config)
         load = load_kimi_k25 if self._is_kimi else AutoModelForImageTextToText.from_pretrained
         with quiet():
             self._model = load(folder, dtype=find_dtype(dtype, self._device)).to(self._device).eval()
         self._tokenizer = read_tokenizer(folder)
-        self._processor = _image_processor(folder, self._is_kimi)
+        self._processor = _image_processor(folder, config.model_type)
+        self._silent = list(silent_ids(config, self._tokenizer, end_ids_of(self._model, self._tokenizer)))
 
     def run(self, screen: Screen, max_tokens: int) -> Trace:
         import torch
@@ -69,10 +74,12 @@ class LibraryWay:
         with torch.inference_mode():
             plain = {name: value for name, value in inputs.items() if name != "attention_mask"}
             hidden = self._model.model(**plain, use_cache=False).last_hidden_state[0]
-            logprobs = following(self._model.get_output_embeddings(), hidden, ids)
-            made = self._model.generate(
-                **inputs, max_new_tokens=max_tokens, do_sample=False, output_logits=True, return_dict_in_generate=True
-            )
+            logprobs = following(self._model.get_output_embeddings(), hidden, self._read(inputs))
+            options: dict[str, Any] = {"suppress_tokens": self._silent} if self._silent else {}
+            options |= {"output_logits": True, "return_dict_in_generate": True}
+            made = self._model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False, **options)
+            for row in made.logits:
+                row[:, self._silent] = torch.finfo(row.dtype).min
         rows = [row[0].float() for row in made.logits]
         return Trace(
             prompt_ids=ids.cpu().numpy(),
@@ -85,6 +92,14 @@ class LibraryWay:
     def close(self) -> None:
         """Nothing is held but memory."""
 
+    def _read(self, inputs: dict[str, Any]) -> Any:
+        """The prompt `[T]` with the tokens of pictures in it, where they are tokens."""
+        ids = inputs["input_ids"][0]
+        if not self._is_one_stream or "pixel_values" not in inputs:
+            return ids
+        tokens = self._model.get_image_tokens(inputs["pixel_values"]).flatten()
+        return ids.masked_scatter(ids == self._model.config.image_token_id, tokens.to(ids.dtype))
+
     def _inputs(self, screen: Screen) -> dict[str, Any]:
         import torch
 
@@ -94,7 +109,11 @@ class LibraryWay:
         ]
         pieces = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         pictures = [part.rgb for message in screen.messages for part in message.content if not isinstance(part, str)]
+        if self._is_one_stream:
+            pictures = [_in_square(rgb) for rgb in pictures]
         seen = dict(self._processor(images=pictures, return_tensors="pt")) if pictures else {}
+        if self._is_one_stream:
+            return self._streamed(pieces, seen)
         grids = seen.pop("image_grid_hws", seen.get("image_grid_thw", torch.zeros(0, 2, dtype=torch.long)))
         if pictures:
             seen["image_grid_thw"] = grids if grids.shape[1] == 3 else torch.cat([torch.ones_like(grids[:, :1]), grids], dim=1)
@@ -110,6 +129,22 @@ class LibraryWay:
             words["mm_token_type_ids"] = (row == token).int()
         return {name: value.to(self._device) for name, value in (words | seen).items()}
 
+    def _streamed(self, text: str, seen: dict[str, Any]) -> dict[str, Any]:
+        import torch
+
+        eyes = self._model.config.vq_config
+        side = seen["pixel_values"].shape[-1] // 2 ** (len(eyes.channel_multiplier) - 1) if seen else 0
+        text = text.replace("<image>", "<image>" * side**2)
+        row = self._tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        words = {"input_ids": row, "attention_mask": torch.ones_like(row)}
+        return {name: value.to(self._device) for name, value in (words | seen).items()}
+
+
+def _in_square(rgb: Any) -> Any:
+    """Filled up at the right and the bottom."""
+    height, width = rgb.shape[:2]
+    return np.pad(rgb, ((0, max(0, width - height)), (0, max(0, height - width)), (0, 0)))
+
 
 def _expand(ids: list[int], token: int, patches: list[int], merged: int = 4) -> list[tuple[int, int]]:
     """Each id with how often it stands in the prompt: a picture's placeholder as often as the picture has tokens."""
@@ -117,8 +152,12 @@ def _expand(ids: list[int], token: int, patches: list[int], merged: int = 4) -> 
     return [(number, next(counts) // merged if number == token else 1) for number in ids]
 
 
-def _image_processor(folder: Path, is_kimi: bool) -> Any:
-    if is_kimi:
+def _image_processor(folder: Path, kind: str) -> Any:
+    if kind == "chameleon":
+        from transformers.models.chameleon.image_processing_pil_chameleon import ChameleonImageProcessorPil
+
+        return ChameleonImageProcessorPil.from_pretrained(folder, local_files_only=True)
+    if kind == "kimi_vl":
         from inference.models.kimi_vl.image_processing_kimi_vl import KimiVLImageProcessor
 
         return KimiVLImageProcessor.from_pretrained(folder, local_files_only=True)

@@ -37,7 +37,6 @@ class OurWay:
         parts = self.checkpoint
         self._prompts = PromptReader(tokenizer=parts.tokenizer, pictures=parts.pictures, image_token_id=parts.image_token_id)
         self._network = Network(parts.model, parts.pictures, device=where, num_pictures_kept=4, silent_ids=parts.silent_ids)
-        self._device = where
 
     def run(self, screen: Screen, max_tokens: int) -> Trace:
         prompt = self._prompts.read(screen.messages)
@@ -63,8 +62,9 @@ class OurWay:
         import torch
 
         with torch.inference_mode():
-            hidden = self.checkpoint.model.model(**self._network.inputs(prompt), use_cache=False).last_hidden_state[0]
-            return following(self.checkpoint.model.get_output_embeddings(), hidden, torch.from_numpy(prompt.ids).to(self._device))
+            inputs = self._network.inputs(prompt)
+            hidden = self.checkpoint.model.model(**inputs, use_cache=False).last_hidden_state[0]
+            return following(self.checkpoint.model.get_output_embeddings(), hidden, inputs["input_ids"][0])
 
 
 def following(head: Any, hidden: torch.Tensor, ids: torch.Tensor) -> Any:

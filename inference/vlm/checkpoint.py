@@ -80,7 +80,7 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         raise BadModel(f"{folder} has no chat template: add chat_template.jinja, or chat_template to tokenizer_config.json")
     if hasattr(model.model, "visual"):
         _multiply_patches(model)
-    end_ids = _end_ids(model, tokenizer)
+    end_ids = end_ids_of(model, tokenizer)
     return Checkpoint(
         name=folder.resolve().name,
         model=model.to(device).eval().requires_grad_(False),
@@ -207,7 +207,7 @@ def _multiply_patches(model: Any) -> None:
     embed.proj = product
 
 
-def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+def end_ids_of(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that end an answer: those of the generation settings and the tokenizer's own, as in vLLM."""
     ids = model.generation_config.eos_token_id
     given = ids if isinstance(ids, (list, tuple)) else (ids,)

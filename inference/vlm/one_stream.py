@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     import torch
 
 MODEL_TYPES = ("chameleon",)
-BEGIN, END, END_OF_TURN = "<racm3:break>", "<eoss>", "<reserved08706>"  # around a picture; behind a question
+BEGIN = "<racm3:break>"  # stands before a picture
 # The published tokenizer has no template. As its authors' viewer writes a chat: nothing but an end of turn between question and answer.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
     "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}<racm3:break><image><eoss>{% endif %}"
     "{% endfor %}{% endif %}"
-    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% elif message['role'] == 'user' %}<reserved08706>{% else %}\n{% endif %}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% elif message['role'] == 'user' %}<reserved08706>"
+    "{% else %}{{ '\\n' }}{% endif %}"
     "{% endfor %}"
 )
 NAMED_SPECIAL = re.compile(r"<(reserved\d+|racm3:break|eoss|image|pad|unk|s)>")

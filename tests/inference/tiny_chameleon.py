@@ -1,4 +1,4 @@
-"""A tiny Chameleon as a whole Hugging Face folder, laid out as the published one: under half a million parameters, pictures of 128 px.
+"""A tiny Chameleon as a whole Hugging Face folder, laid out as the published one: under half a million parameters, pictures of 96 px.
 
 The VQ tokenizer's weights are random, and its codes are drawn from what its encoder makes of a few pictures: so pictures become many
 different tokens, as they do with a trained one.
@@ -18,7 +18,7 @@ from inference.vlm.checkpoint import quiet, read_tokenizer
 from tests.inference.picture import Picture
 
 PATCH = 16  # 2 to the number of times that the encoder halves a picture
-SIDE = 128
+SIDE = 96
 NUM_CODES = 96
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 LATER = ("<eoss>", "<racm3:break>", "<reserved08705>", "<reserved08706>", "<image>")  # behind the pictures' tokens, as published

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,15 @@ QUESTIONS = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The products are so small that more threads only wait for each other: ten times as long on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny(tmp_path_factory.mktemp("chameleon") / "tiny")
@@ -51,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def family(tmp_path_factory: pytest.TempPathFactory) -> Family:
     file = tmp_path_factory.mktemp("families") / "small.yaml"
-    file.write_text("base: chameleon\nname: small\nimage: {min_pixels: 16384, max_pixels: 16384}\n")
+    file.write_text("base: chameleon\nname: small\nimage: {min_pixels: 9216, max_pixels: 9216}\n")
     return load_family(file)
 
 
@@ -97,8 +106,7 @@ def library_loss(network: PackedNetwork, tested: list[Sample], z: float = 0.0) -
     return total
 
 
-@pytest.mark.parametrize("swin_norm", [False, True], ids=["7b", "34b"])
-@pytest.mark.parametrize("z", [0.0, 1e-2])
+@pytest.mark.parametrize(("swin_norm", "z"), [(False, 0.0), (True, 1e-2)], ids=["as in 7B", "as in 34B, with z-loss"])
 def test_packed_logits_and_gradients_are_those_of_each_sample_alone(
     z: float, swin_norm: bool, samples: list[Sample], tmp_path: Path
 ) -> None:
@@ -154,17 +162,17 @@ def test_pictures_are_learnt_where_that_is_asked_for_and_each_token_is_the_next_
     both = prepared(folder, family, tmp_path / "both", learn_pictures=True)
     learnt = [both[number] for number in range(len(both))]
     assert [int((b.labels != IGNORED).sum() - (t.labels != IGNORED).sum()) for b, t in zip(learnt, samples, strict=True)] == [
-        64,
+        36,
         0,
-        128,
-        64,
+        72,
+        36,
     ]
     assert both.index().supervised[0] == int((learnt[0].labels != IGNORED).sum())
     network = PackedNetwork(load_model(folder, torch.float32).eval(), loss_chunk=16)
     pack = make_pack(learnt)
     streamed = with_picture_tokens(network.core, pack)
     places = (pack.labels[0] == network.core.config.image_token_id).nonzero()[:, 0]
-    assert len(places) == 256 and torch.equal(streamed.labels[0, places], streamed.ids[0, places + 1])
+    assert len(places) == 144 and torch.equal(streamed.labels[0, places], streamed.ids[0, places + 1])
     hidden = network._hidden(streamed)[0]
     whole = network.core.lm_head(hidden)
     wanted = functional.cross_entropy(whole[places], streamed.labels[0, places], reduction="sum")
