@@ -179,9 +179,16 @@ def read_script(file: Path) -> list[str]:
 
 
 def open_engine_for(family: Family, name: str, options: dict[str, Any]) -> Engine:
-    """The engine called `name`, which shows its model pictures of the size by which the coordinates of `family` are read."""
-    from inference.engines import open_engine
+    """The engine called `name`, which shows its model pictures of the size by which the coordinates of `family` are read.
 
+    Raises:
+        WrongFamily: the model in the folder is of another architecture than the family.
+    """
+    from inference.engines import open_engine
+    from inference.families import check_model_fits
+
+    if name == "transformers" and options.get("model"):
+        check_model_fits(options["model"], family)
     limits = {"min_pixels": family.image.min_pixels, "max_pixels": family.image.max_pixels} if name == "transformers" else {}
     return open_engine(name, **limits, **options)
 

@@ -40,12 +40,15 @@ def serve_command(argv: list[str]) -> int:
 
 
 def _serve(order: ServeOrder, family: Family, settings: ServerSettings) -> int:
+    from inference.families import check_model_fits
     from server.app import create_app
     from server.logs import set_up_logs
     from server.metrics import ServerMetrics
     from server.pictures import PictureBook
     from server.run import EngineDidNotStart, listen, serve, url_of
 
+    if order.model:
+        check_model_fits(order.model, family)
     set_up_logs()
     listener = listen(order.host, order.port)
     pictures, metrics = PictureBook(settings.limits, settings.access), ServerMetrics()

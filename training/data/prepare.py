@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.durable import write_whole
-from inference.families import Family
+from inference.families import Family, check_model_fits
 from training.data.agentnet import read_agentnet
 from training.data.chats import read_sharegpt, read_uitars
 from training.data.encode import Encoded, Encoder
@@ -48,8 +48,10 @@ def prepare(order: Order, family: Family, tell: Callable[[str], None] = print) -
 
     Raises:
         BadData: something cannot be learnt from, and `on_bad_data` is `stop`.
+        WrongFamily: the model is of another architecture than the family.
         DataSetError: the model's folder or `out` is not as it must be, or nothing was left to learn from.
     """
+    check_model_fits(order.model, family)
     model = open_model_folder(order.model, family)
     writer = SampleWriter(order.out)
     report = Report(on_bad_data=order.on_bad_data, tell=tell)
