@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 import ssl
@@ -80,6 +81,7 @@ class OpenAIEngine:
         self._image_ids = False  # other servers than vLLM may refuse a field that they do not know
         self._interrupted = threading.Event()
         self._socket: socket.socket | None = None  # of the answer that is coming
+        self._is_desk = False
         key = api_key or os.environ.get("DEFTLY_API_KEY") or os.environ.get("OPENAI_API_KEY")
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -120,8 +122,15 @@ class OpenAIEngine:
             with suppress(OSError):  # it ended by itself
                 answering.shutdown(socket.SHUT_RDWR)
 
+    def desk(self) -> OpenAIEngine:
+        """This engine for one user, who can interrupt no one else. Connections are shared: closing a desk leaves them open."""
+        desk = copy.copy(self)
+        desk._interrupted, desk._socket, desk._is_desk = threading.Event(), None, True
+        return desk
+
     def close(self) -> None:
-        self._client.close()
+        if not self._is_desk:
+            self._client.close()
 
     def _answer(self, request: ChatRequest) -> Generator[str, None, Reply]:
         """One try at an answer."""

@@ -41,7 +41,7 @@ class Backend(Protocol):
     def status(self) -> Status: ...
 
     def engine(self) -> Engine:
-        """The same model as an engine, for any thread."""
+        """The same model as an engine for one user: interrupting it ends nobody else's answer."""
         ...
 
     async def answer(self, path: str, body: bytes, data: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

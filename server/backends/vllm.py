@@ -72,7 +72,7 @@ class VllmBackend:
     def engine(self) -> Engine:
         if self._engine is None:
             self._engine = OpenAIEngine(self.model, base_url=f"{HOST}/v1", uds=str(self._socket), num_tries=1, timeout=SILENCE_SECONDS)
-        return self._engine
+        return self._engine.desk()
 
     async def answer(self, path: str, body: bytes, data: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
         if self.status().condition != "ok":

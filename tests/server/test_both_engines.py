@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -198,6 +199,24 @@ def test_a_client_that_vanishes_frees_its_place(served: Served) -> None:
                 next(stream.iter_bytes())
         wait_until_idle(served)
         assert client.post("/v1/act", json={"task": "x", "screenshot": SCREENS[0].data_url}).status_code == 200
+
+
+def test_who_leaves_in_mid_action_ends_nobody_elses_answer(served: Served) -> None:
+    def ask(number: int) -> int:
+        with served.client() as client:
+            leaves = number % 2
+            told = {"task": f"task {number}", "screenshot": SCREENS[number].data_url}
+            try:
+                return client.post("/v1/act", json=told, timeout=0.05 if leaves else None).status_code
+            except httpx.ReadTimeout:
+                assert leaves
+                return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(ask, range(16)))
+    assert set(statuses[::2]) == {200}
+    assert 0 in statuses[1::2]
+    wait_until_idle(served)
 
 
 def wait_until_idle(served: Served) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -275,6 +276,30 @@ def test_an_interrupted_answer_ends_at_once_and_is_not_begun_again() -> None:
         assert time.monotonic() - started < 20
         assert len(server.asked) == 1
         assert engine.chat(REQUEST).finish_reason == "stop", "it can be asked again"
+
+
+def test_a_desk_interrupts_its_own_answer_only() -> None:
+    both, over = threading.Barrier(3), threading.Event()
+
+    def says_little(request: Handler) -> None:
+        request.begin_stream()
+        request.event({"choices": [{"delta": {"content": "Thou"}, "finish_reason": None}]})
+        both.wait(30)
+        over.wait(30)
+        request.event({"choices": [{"delta": {"content": "ght"}, "finish_reason": "stop"}]})
+
+    with serving(says_little) as server, ThreadPoolExecutor(2) as pool:
+        engine = connect(server)
+        mine, theirs = engine.desk(), engine.desk()
+        my_reply, their_reply = pool.submit(mine.chat, REQUEST), pool.submit(theirs.chat, REQUEST)
+        both.wait(30)
+        time.sleep(0.1)  # the first piece has come
+        mine.interrupt()
+        assert my_reply.result(timeout=20).finish_reason == "interrupted"
+        mine.close()
+        over.set()
+        reply = their_reply.result(timeout=20)
+        assert (reply.text, reply.finish_reason) == ("Thought", "stop")
 
 
 def test_a_stream_may_be_left_in_the_middle() -> None:
