@@ -108,7 +108,7 @@ class Network:
         """`[3, rows * T]` as the model takes them: `[3, rows, T]`, or `[rows, T]` where a token has only one."""
         import torch
 
-        places = torch.from_numpy(positions).to(self._device).unflatten(1, (rows, -1))
+        places = torch.from_numpy(positions).to(self._device).view(3, rows, -1)
         return places[0] if self._is_one_stream else places
 
     def _sayable(self, logits: torch.Tensor) -> torch.Tensor:

@@ -53,10 +53,12 @@ def silent_ids(config: Any, tokenizer: Any, end_ids: Set[int]) -> tuple[int, ...
 
 def picture_pixels(patches: torch.Tensor, grid_thw: torch.Tensor) -> list[torch.Tensor]:
     """Pixels `[1, 3, H, W]` of each picture, from patches `[N, 3 * P * P]` and grids `[M, 3]`."""
+    import torch
+
     pixels = []
     grids = [(int(rows), int(columns)) for _, rows, columns in grid_thw.tolist()]
     side = round((patches.shape[1] / 3) ** 0.5)
-    for (rows, columns), mine in zip(grids, patches.split([rows * columns for rows, columns in grids]), strict=True):
+    for (rows, columns), mine in zip(grids, torch.split(patches, [rows * columns for rows, columns in grids]), strict=True):
         squares = mine.view(rows, columns, 3, side, side).permute(2, 0, 3, 1, 4)
         pixels.append(squares.reshape(1, 3, rows * side, columns * side))
     return pixels

@@ -17,8 +17,10 @@ from inference.engines.base import ChatRequest
 from inference.engines.transformers import TransformersEngine
 from inference.families import Family, load_family
 from inference.families.catalogue import FAMILIES, load_entry
+from inference.vlm.checkpoint import read_tokenizer
 from plugins.entry import OURS
 from tests.inference.tiny import build_tiny
+from tests.inference.tiny_chameleon import build_tiny as build_chameleon
 
 FAMILIES_OF_OURS = [load_entry(entry) for entry in FAMILIES.entries() if entry.origin == OURS]
 RUN = [family.name for family in FAMILIES_OF_OURS if family.verified.transformers]
@@ -33,9 +35,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Family], P
     def get(family: Family) -> Path:
         kind = (family.architecture, family.image.factor // 2)
         if kind not in built:
-            built[kind] = build_tiny(
-                tmp_path_factory.mktemp("models") / "-".join(map(str, kind)), kind=kind[0], patch=kind[1], length=16384
-            )
+            folder = tmp_path_factory.mktemp("models") / "-".join(map(str, kind))
+            is_chameleon = family.architecture == "chameleon"
+            built[kind] = build_chameleon(folder) if is_chameleon else build_tiny(folder, kind=kind[0], patch=kind[1], length=16384)
         return built[kind]
 
     return get
@@ -66,12 +68,10 @@ def test_what_an_architecture_was_tried_in_holds_for_all_its_families() -> None:
 
 def _tokens_without_pictures(folder: Path, messages: Any) -> int:
     """Tokens of the prompt as the chat template writes it, the places of the pictures left out."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = read_tokenizer(folder)
     chat = [
         {"role": m.role, "content": [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image"} for p in m.content]}
         for m in messages
     ]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    return len(tokenizer(text.replace("<|image_pad|>", ""))["input_ids"])
+    return len(tokenizer(text.replace("<|image_pad|>", "").replace("<image>", ""), add_special_tokens=False)["input_ids"])

@@ -45,7 +45,7 @@ def build_tiny(folder: Path, *, seed: int = 0, side: int = SIDE, length: int = 4
 def tiny_config(tokenizer: Any, *, side: int = SIDE, length: int = 4096, swin_norm: bool = False) -> Any:
     from transformers import ChameleonConfig
 
-    eyes = {"embed_dim": 32, "num_embeddings": NUM_CODES, "latent_channels": 32, "resolution": side, "base_channels": 32}
+    eyes: dict[str, Any] = {"embed_dim": 32, "num_embeddings": NUM_CODES, "latent_channels": 32, "resolution": side, "base_channels": 32}
     eyes |= {"channel_multiplier": [1, 1, 1, 1, 1], "num_res_blocks": 1}
     vocabulary = tokenizer.get_vocab()
     return ChameleonConfig(

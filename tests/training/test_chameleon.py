@@ -91,7 +91,7 @@ def samples(store: SampleStore) -> list[Sample]:
 
 def gradients(network: PackedNetwork, loss: Callable[[], Tensor]) -> dict[str, Tensor]:
     network.zero_grad()
-    loss().backward()
+    loss().backward()  # type: ignore[no-untyped-call]
     return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
 
 

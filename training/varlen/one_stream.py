@@ -60,7 +60,7 @@ def share_norm(norm: nn.LayerNorm, num_groups: int) -> None:
 
 def shared(values: Tensor, num_groups: int) -> Tensor:
     """`values` `[H, D]` of the first head of each group, for all of its heads; their gradient is the mean over the group."""
-    grouped = values.unflatten(0, (num_groups, -1))
+    grouped = values.view(num_groups, -1, values.shape[-1])
     mean = grouped.mean(1, keepdim=True)
     one = grouped[:, :1].detach() + (mean - mean.detach())  # a mean of equal numbers may be rounded: here it is only differentiated
     return one.expand_as(grouped).flatten(0, 1)
