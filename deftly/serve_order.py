@@ -22,6 +22,7 @@ OPTIONS = (
     Option(name="port", read=whole_number(0), default=8000, metavar="N", help="0 finds a free one"),
     Option(name="token-file", read=path, metavar="FILE", help="the token that clients must send, or DEFTLY_TOKEN"),
     Option(name="max-num-seqs", read=whole_number(1), default=16, metavar="N", help="answers that grow side by side"),
+    Option(name="context-mib", read=whole_number(1), default=512, metavar="N", help="embedded: memory for contexts that were read before"),
     Option(name="max-images", read=whole_number(1), default=32, metavar="N", help="images a request"),
     Option(name="max-image-megapixels", read=whole_number(1), default=17, metavar="N", help="pixels an image"),
     Option(name="max-body-mib", read=whole_number(1), default=32, metavar="N", help="size of a request"),
@@ -59,6 +60,7 @@ class ServeOrder:
     allow_origin: tuple[str, ...]
     allow_media_host: tuple[str, ...]
     max_num_seqs: int
+    context_mib: int
     max_images: int
     max_image_megapixels: int
     max_body_mib: int

@@ -109,7 +109,13 @@ def _backend(order: ServeOrder, family: Family, pictures: PictureBook, metrics: 
     from server.backends.embedded import EmbeddedBackend
 
     image = family.image
-    engine = BatchingEngine(order.model, min_pixels=image.min_pixels, max_pixels=image.max_pixels, max_num_seqs=order.max_num_seqs)
+    engine = BatchingEngine(
+        order.model,
+        min_pixels=image.min_pixels,
+        max_pixels=image.max_pixels,
+        max_num_seqs=order.max_num_seqs,
+        context_bytes=order.context_mib << 20,
+    )
     return EmbeddedBackend(engine, pictures, metrics, name=order.name)
 
 
