@@ -24,7 +24,7 @@ demo: setup  ## watch the bundled model work through real web tasks on a virtual
 # They wait as much as they compute: two processes on two cores.
 TEST_PROCESSES ?= 2
 
-test: setup-dev setup-vllm-if-possible lint  ## lint, types and every test
+test: setup-dev setup-vllm-if-possible setup-triton lint  ## lint, types and every test
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 FUZZ_RUNS ?= 5000000
@@ -35,6 +35,10 @@ fuzz: setup-dev  ## five million coverage-guided inputs over all dialects: about
 
 setup-vllm-if-possible: setup-dev
 	@$(PYTHON) -m scripts.setup_vllm --optional
+
+setup-triton: setup-dev  ## the Triton that torch 2.11 brings, beside the installed one, where it can be had
+	@test -d .triton-3.6/triton || $(PYTHON) -m pip install -q --no-deps --target .triton-3.6 triton==3.6.0 \
+		|| echo 'no Triton 3.6: the Gluon kernel is compiled with the installed one only'
 
 soak: setup-dev  ## ten minutes of mixed load on the embedded server: memory stays flat, and nothing fails
 	@$(PYTHON) -m benchmarks.serve_soak

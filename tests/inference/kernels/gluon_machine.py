@@ -1,7 +1,7 @@
 """A machine that runs the warp-specialised Gluon kernel's own source on a CPU, because Gluon has no interpreter.
 
-It runs the Python of `@gluon.jit` functions, itself in the place of the language, one thread for each partition. One at a time runs:
-which, is drawn. It is as unkind as the real one may be:
+It runs the Python of `@gluon.jit` functions, itself in the place of the language, with a thread of its own for each partition. One at a
+time runs: which, is drawn. It is as unkind as the real one may be:
 
 * A tile's buffer is NaN from when its load is begun until it arrives, at a time that is drawn; so is every buffer at first.
 * A product on the tensor cores reads its operands when it is begun or when it is waited for: that is drawn, too.
@@ -15,13 +15,13 @@ What it does not show: whether layouts suit the hardware (the compiler checks th
 from __future__ import annotations
 
 import random
-import threading
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from greenlet import greenlet
 from torch import Tensor
 
 from tests.inference.kernels.gluon_memory import NAN, Barrier, Barriers, Descriptor, Fault, Memory, Pointer
@@ -46,50 +46,43 @@ class Partition:
     waits_for: str = ""
     unfenced: bool = False
     products: list[Product] = field(default_factory=list)
-    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    error: BaseException | None = None
-    done: bool = False
+    thread: greenlet | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.thread is None or self.thread.dead
 
 
 class Machine:
     """Runs one program at a time; `seed` decides who runs when, and when what is asynchronous happens."""
 
-    def __init__(self, num_programs: int, seed: int) -> None:
-        self.num_programs, self.random = num_programs, random.Random(seed)
-        self.program = 0
+    def __init__(self, *, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.program, self.num_programs = 0, 1
         self.partitions: list[Partition] = []
         self.arriving: list[Callable[[], None]] = []
-        self.back = threading.Semaphore(0)
+        self.scheduler = greenlet.getcurrent()
         self.now = Partition("the kernel")
         self.memories = 0
 
     def run(self, kernel: Any, *arguments: Any, **constants: Any) -> None:
         function = self.translated(kernel)
         for program in range(self.num_programs):
-            self.program = program
+            self.program, self.memories = program, 0
             self.partitions, self.arriving = [], []
             function(*arguments, **constants)
 
     # ---- partitions
 
     def warp_specialize(self, work: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], num_warps: object, registers: object) -> None:
+        self.scheduler = greenlet.getcurrent()
         for number, (function, arguments) in enumerate(work):
-            partition = Partition(f"{function.__name__}[{number}]")
-            self.partitions.append(partition)
-            threading.Thread(target=self._live, args=(partition, function, arguments), daemon=True).start()
+            thread = greenlet(lambda function=function, arguments=arguments: function(*arguments))
+            self.partitions.append(Partition(f"{function.__name__}[{number}]", thread=thread))
         while any(not partition.done for partition in self.partitions):
             self._let_something_happen()
         if self.arriving:
             raise Fault("the program ended while loads were under way")
-
-    def _live(self, partition: Partition, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        partition.go.acquire()
-        try:
-            function(*arguments)
-        except BaseException as error:  # noqa: BLE001 - a thread's errors are raised where the machine runs
-            partition.error = error
-        partition.done = True
-        self.back.release()
 
     def _let_something_happen(self) -> None:
         able = [partition for partition in self.partitions if not partition.done and partition.ready()]
@@ -101,16 +94,12 @@ class Machine:
             self.arriving.pop(chosen - len(able))()
             return
         self.now = able[chosen]
-        self.now.go.release()
-        self.back.acquire()
-        if self.now.error is not None:
-            raise self.now.error
+        self.now.thread.switch()
 
     def pause(self, ready: Callable[[], bool] = lambda: True, waits_for: str = "") -> None:
         partition = self.now
         partition.ready, partition.waits_for = ready, waits_for
-        self.back.release()
-        partition.go.acquire()
+        self.scheduler.switch()
         partition.ready = lambda: True
 
     # ---- barriers and what is asynchronous

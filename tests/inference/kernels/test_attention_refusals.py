@@ -80,7 +80,7 @@ def test_float64_has_no_kernel_and_is_computed_all_the_same() -> None:
 
 
 def test_an_unknown_implementation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AttentionInputError, match="give auto, cpu, triton, torch, reference"), use_implementation("fast"):
+    with pytest.raises(AttentionInputError, match="give auto, cpu, triton, gluon, torch, reference"), use_implementation("fast"):
         pass
     monkeypatch.setenv("DEFTLY_ATTENTION", "fast")
     with pytest.raises(AttentionInputError, match="DEFTLY_ATTENTION is 'fast'"):

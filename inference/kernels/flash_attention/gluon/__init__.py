@@ -23,6 +23,7 @@ from inference.kernels.flash_attention import triton
 from inference.kernels.flash_attention.dispatch import count
 from inference.kernels.flash_attention.gluon.shapes import SIZES, HopperTile, candidates, constants, heads_together
 from inference.kernels.flash_attention.settings import Settings
+from inference.kernels.flash_attention.triton.tuning import chosen, shape_name
 
 DTYPES = (torch.bfloat16, torch.float16)
 HOPPER = (9, 0)
@@ -63,17 +64,20 @@ def forward(q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k:
 
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     lse = q.new_empty(q.shape[1], q.shape[0], dtype=torch.float32)
-    tile = candidates(q.shape[2])[0]
     num_processors = torch.cuda.get_device_properties(q.device).multi_processor_count
-    launch = laid_out(q, k, v, out, lse, cu_seqlens_q, cu_seqlens_k, settings, tile, num_processors)
-    if not launch.num_programs:
-        return out, lse
-    rows = (tile.bm // 2, tile.bn, tile.bn)
-    descriptors = (
-        TensorDescriptor.from_tensor(matrix, [count, q.shape[2]], shared_layout(count, q.shape[2], q.dtype))
-        for matrix, count in zip(launch.matrices, rows, strict=True)
-    )
-    forward_kernel[(launch.num_programs,)](*descriptors, *launch.arguments, **launch.constants, num_warps=4)
+
+    def launch(tile: HopperTile) -> None:
+        call = laid_out(q, k, v, out, lse, cu_seqlens_q, cu_seqlens_k, settings, tile, num_processors)
+        rows = (tile.bm // 2, tile.bn, tile.bn)
+        descriptors = (
+            TensorDescriptor.from_tensor(matrix, [number, q.shape[2]], shared_layout(number, q.shape[2], q.dtype))
+            for matrix, number in zip(call.matrices, rows, strict=True)
+        )
+        forward_kernel[(call.num_programs,)](*descriptors, *call.arguments, **call.constants, num_warps=4)
+
+    if settings.max_seqlen_q and cu_seqlens_q.numel() > 1:
+        shape = shape_name("gluon", q.shape[2], v.shape[2], q.dtype, settings.max_seqlen_q, settings)
+        launch(chosen(shape, candidates(q.shape[2]), launch, q.device, settings))
     return out, lse
 
 

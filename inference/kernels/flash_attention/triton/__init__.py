@@ -4,12 +4,14 @@ tiles              pieces of every kernel
 forward_kernels    packed rows and pages, split keys
 backward_kernels   gradients, the same bits every time
 shapes             sizes of parts and tiles
+tuning             tiles chosen by timing them, and kept
 
 On a CPU it computes only in Triton's interpreter (`TRITON_INTERPRET=1` before Python starts), which is for tests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -19,7 +21,17 @@ from torch import Tensor
 
 from inference.kernels.flash_attention.settings import Settings
 from inference.kernels.flash_attention.strides import dense
-from inference.kernels.flash_attention.triton.shapes import Tile, forward_tile, keys_tile, num_splits, parts, power_of_two, queries_tile
+from inference.kernels.flash_attention.triton.shapes import (
+    Tile,
+    forward_tile,
+    keys_tile,
+    near,
+    num_splits,
+    parts,
+    power_of_two,
+    queries_tile,
+)
+from inference.kernels.flash_attention.triton.tuning import chosen, shape_name
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 PACKED_ROWS = 64  # up to so many rows of a token's heads share one tile
@@ -46,19 +58,21 @@ def forward(q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k:
     num_segments = cu_seqlens_q.numel() - 1
     if not q.shape[0] or not num_segments:
         return out, lse
-    tile = forward_tile(q.shape[2], v.shape[2], q.dtype, settings.max_seqlen_q)
     starts = (cu_seqlens_q.contiguous(), cu_seqlens_k.contiguous())
-    grid = (-(-settings.max_seqlen_q // tile.bm), q.shape[1], num_segments)
-    forward_kernel[grid](
-        *(q, k, v, out, lse, *starts, starts[0]),  # the last stands in for a block table
-        *(*q.stride()[:2], *k.stride()[:2], 0, *v.stride()[:2], 0, *out.stride()[:2], 0, lse.stride(0), 0, 0),
-        *_numbers(settings),
-        GROUP=q.shape[1] // k.shape[1],
-        PACK=1,
-        BLOCK_SIZE=0,
-        SPLITS=1,
-        **_constants(q, v.shape[2], settings, tile),
-    )
+
+    def launch(tile: Tile) -> None:
+        forward_kernel[(-(-settings.max_seqlen_q // tile.bm), q.shape[1], num_segments)](
+            *(q, k, v, out, lse, *starts, starts[0]),  # the last stands in for a block table
+            *(*q.stride()[:2], *k.stride()[:2], 0, *v.stride()[:2], 0, *out.stride()[:2], 0, lse.stride(0), 0, 0),
+            *_numbers(settings),
+            GROUP=q.shape[1] // k.shape[1],
+            PACK=1,
+            BLOCK_SIZE=0,
+            SPLITS=1,
+            **_constants(q, v.shape[2], settings, tile),
+        )
+
+    launch(_tile("forward", q, v, settings, forward_tile(q.shape[2], v.shape[2], q.dtype, settings.max_seqlen_q), launch))
     return out, lse
 
 
@@ -150,21 +164,27 @@ def backward(
     strides = (*q.stride()[:2], *k.stride()[:2], *v.stride()[:2], *grad_out.stride()[:2])
     group = num_heads // num_kv_heads
     if k.shape[0] and num_segments:
-        tile = keys_tile(q.shape[2], v.shape[2], q.dtype)
-        keys_kernel[(-(-settings.max_seqlen_k // tile.bn), num_kv_heads, num_segments)](
-            *(q, k, v, grad_out, lse, delta, grads[1], grads[2], *starts),
-            *(*strides, *grads[1].stride()[:2], *grads[2].stride()[:2], lse.stride(0), *_numbers(settings)),
-            GROUP=group,
-            **_constants(q, v.shape[2], settings, tile),
-        )
+
+        def launch_keys(tile: Tile) -> None:
+            keys_kernel[(-(-settings.max_seqlen_k // tile.bn), num_kv_heads, num_segments)](
+                *(q, k, v, grad_out, lse, delta, grads[1], grads[2], *starts),
+                *(*strides, *grads[1].stride()[:2], *grads[2].stride()[:2], lse.stride(0), *_numbers(settings)),
+                GROUP=group,
+                **_constants(q, v.shape[2], settings, tile),
+            )
+
+        launch_keys(_tile("keys", q, v, settings, keys_tile(q.shape[2], v.shape[2], q.dtype), launch_keys))
     if q.shape[0] and num_segments:
-        tile = queries_tile(q.shape[2], v.shape[2], q.dtype)
-        queries_kernel[(-(-settings.max_seqlen_q // tile.bm), num_heads, num_segments)](
-            *(q, k, v, grad_out, lse, delta, grads[0], *starts),
-            *(*strides, *grads[0].stride()[:2], lse.stride(0), *_numbers(settings)),
-            GROUP=group,
-            **_constants(q, v.shape[2], settings, tile),
-        )
+
+        def launch_queries(tile: Tile) -> None:
+            queries_kernel[(-(-settings.max_seqlen_q // tile.bm), num_heads, num_segments)](
+                *(q, k, v, grad_out, lse, delta, grads[0], *starts),
+                *(*strides, *grads[0].stride()[:2], lse.stride(0), *_numbers(settings)),
+                GROUP=group,
+                **_constants(q, v.shape[2], settings, tile),
+            )
+
+        launch_queries(_tile("queries", q, v, settings, queries_tile(q.shape[2], v.shape[2], q.dtype), launch_queries))
     return grads[0], grads[1], grads[2]
 
 
@@ -196,6 +216,12 @@ def constants(
         "BM": tile.bm,
         "BN": tile.bn,
     }
+
+
+def _tile(kind: str, q: Tensor, v: Tensor, settings: Settings, usual: Tile, launch: Callable[[Tile], None]) -> Tile:
+    longest = settings.max_seqlen_k if kind == "keys" else settings.max_seqlen_q
+    shape = shape_name(kind, q.shape[2], v.shape[2], q.dtype, longest, settings)
+    return chosen(shape, near(usual, q.dtype), launch, q.device, settings)
 
 
 def _constants(q: Tensor, value_size: int, settings: Settings, tile: Tile) -> dict[str, Any]:

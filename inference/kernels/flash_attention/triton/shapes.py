@@ -79,6 +79,23 @@ def queries_tile(size: int, value_size: int, dtype: torch.dtype) -> Tile:
     return Tile(64, 32, 8, 1) if width <= 192 else Tile(32, 32, 8, 1) if width <= 256 else Tile(16, 16, 8, 1)
 
 
+def near(usual: Tile, dtype: torch.dtype) -> list[Tile]:
+    """`usual`, and tiles beside it that may be faster on some GPU. Those that do not fit drop out when they are measured."""
+    if dtype == torch.float32 or usual.bm < 64:
+        return [usual]
+    bm, bn, num_warps, num_stages = usual
+    others = [
+        Tile(bm, bn, num_warps, num_stages + 1),
+        Tile(bm, bn, num_warps, max(num_stages - 1, 1)),
+        Tile(bm, bn * 2, num_warps, num_stages),
+        Tile(bm, bn * 2, num_warps, max(num_stages - 1, 1)),
+        Tile(bm, max(bn // 2, LEAST), num_warps, num_stages + 1),
+        Tile(bm // 2, bn, 4, num_stages),
+        Tile(bm // 2, bn * 2, 4, num_stages),
+    ]
+    return list(dict.fromkeys([usual, *others]))
+
+
 def num_splits(num_programs: int, max_keys: int, num_processors: int) -> int:
     """Into how many parts keys are split so that all processors have work; none is shorter than 256 keys."""
     return max(1, min(num_processors * 2 // max(num_programs, 1), max_keys // 256, 64))
