@@ -158,9 +158,18 @@ def _kill_after(run: list[str], out: Path, step: int) -> None:
         if any(row["step"] >= step for row in read_metrics(out / "metrics.jsonl")):
             break
         time.sleep(0.002)
+    started = _descendants(ranks[0].pid)
     ranks[0].kill()
     ranks[0].join()
     assert ranks[0].exitcode == -signal.SIGKILL, "the run ended before it could be killed"
+    while alive := [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]:
+        assert time.monotonic() < deadline, f"processes {alive} outlive the trainer that started them"
+        time.sleep(0.05)
+
+
+def _descendants(parent: int | None) -> list[int]:
+    children = [int(pid) for file in Path(f"/proc/{parent}/task").glob("*/children") for pid in file.read_text().split()]
+    return [*children, *(pid for child in children for pid in _descendants(child))]
 
 
 def test_a_run_goes_on_with_another_number_of_ranks_and_another_way_of_sharding(

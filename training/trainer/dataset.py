@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,6 +107,7 @@ class PackLoader:
                 num_workers=self._workers,
                 collate_fn=_as_it_is,
                 prefetch_factor=2 if self._workers else None,
+                worker_init_fn=_end_with_the_trainer,
             )
         )
         first = next(packs, None)
@@ -117,6 +122,13 @@ class PackLoader:
             share = step.shares(self._world_size)[self._rank]
             self._planned.append((step, len(share)))
             yield from (pack.samples if pack else () for pack in share)
+
+
+def _end_with_the_trainer(_: int) -> None:
+    """A worker does not outlive a trainer that is killed: torch compares parents, but a worker of `forkserver` has the server for one."""
+    trainer = multiprocessing.parent_process()
+    if trainer is not None:
+        Thread(target=lambda: (connection.wait([trainer.sentinel]), os._exit(1)), daemon=True).start()
 
 
 class _Tasks(Sampler[tuple[int, ...]]):
