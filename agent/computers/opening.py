@@ -6,6 +6,7 @@
     vnc://HOST:PORT                          the desktop of a VNC server
     http(s)://HOST:PORT                      a computer that `deftly computer serve` offers there
     osworld+http://HOST:5000                 a machine with an OSWorld-style server
+    replay:FOLDER                            a recorded episode, that shows what was seen then
 
 Other people's kinds join by the entry-point group `deftly.computers`.
 """
@@ -60,6 +61,7 @@ COMPUTERS: Registry[Opener] = Registry(
         "vnc": "agent.computers.opening:open_vnc",
         "http": "agent.computers.opening:open_remote",
         "osworld": "agent.computers.opening:open_osworld",
+        "replay": "agent.computers.opening:open_replay",
     },
     aliases={"https": "http", "osworld+http": "osworld", "osworld+https": "osworld"},
     unknown=UnknownComputer,
@@ -82,6 +84,7 @@ def open_computer(address: str, options: ComputerOptions | None = None) -> Compu
         UnknownComputer: there is no such kind.
         ComputerAddressError: its kind cannot read the address, or does not know an option.
         DisplayLost: it is not there.
+        EpisodeError: there is no episode to replay.
     """
     options = options or ComputerOptions()
     kind = kind_of(address)
@@ -137,6 +140,15 @@ def open_osworld(address: str, options: ComputerOptions) -> Computer:
     from agent.computers.osworld import OsWorldComputer
 
     return OsWorldComputer(address, stop=options.stop)
+
+
+def open_replay(address: str, options: ComputerOptions) -> Computer:
+    from agent.computers.replay import ReplayComputer
+    from agent.episode import Episode
+
+    if not _rest(address):
+        raise ComputerAddressError("replay: needs the folder of an episode, as in replay:runs/2026-11-24_12-00-00_open-the-menu")
+    return ReplayComputer(Episode.open(_rest(address)).steps)
 
 
 def _rest(address: str) -> str:

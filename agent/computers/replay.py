@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actions.geometry import Geometry
-from actions.space import Action, TakeScreenshot, Wait
+from actions.space import Action, CallUser, Failed, Finished, TakeScreenshot, Wait
 from agent.computers.base import Outcome
+from agent.endings import ActionRefused
 from agent.screenshot import Screenshot
 from agent.step import Step
 
@@ -33,6 +34,8 @@ class ReplayComputer:
         return self._screens[self._at]
 
     def perform(self, action: Action) -> Outcome:
+        if isinstance(action, Finished | Failed | CallUser):
+            raise ActionRefused(f"{action.type} ends a task: there is nothing for a hand to do")
         self.performed.append(action)
         self._moved = True
         note = "" if isinstance(action, Wait | TakeScreenshot) else "replayed: nothing was touched"

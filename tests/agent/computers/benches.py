@@ -19,6 +19,7 @@ from agent.capture import Capture
 from agent.computers.base import Computer
 from agent.computers.browser import BrowserComputer
 from agent.computers.browser_session import BrowserOptions
+from agent.computers.miniwob import MiniWob
 from agent.computers.opening import ComputerOptions, open_computer
 from agent.computers.screen import ScreenComputer
 from agent.computers.virtual import VirtualDesktop
@@ -27,8 +28,10 @@ from tests.actions.conftest import PATIENCE
 from tests.agent.computers.osworld_server import OsWorldTestServer
 from tests.agent.computers.scenes import PAGE, PageScene, XScene
 
+KINDS = ("desktop", "virtual", "browser", "browser_hidpi", "miniwob", "vnc", "remote", "osworld")  # a replay has no hands: test_replay.py
 LEASE_SECONDS = 1.0
 TOKEN = "a-token-for-tests-only"
+MINIWOB_SCALE = 4  # a task area of 640x640 px, which has room for the scene
 
 
 class Served:
@@ -152,7 +155,12 @@ class Bench:
             pytest.skip("chromium is not installed: apt-get install chromium")
         browser = BrowserComputer(PAGE, BrowserOptions(scale=scale))
         self._closers.append(browser.close)
-        self.computer, self.scene = browser, PageScene(browser)
+        self.computer, self.scene = browser, PageScene.in_browser(browser)
+
+    def _make_miniwob(self, desktop: VirtualDesktop, folder: Path) -> None:
+        task = _miniwob_task()
+        self._closers.append(task.close)
+        self.computer, self.scene = task, PageScene.in_task(task, MINIWOB_SCALE)
 
     def _on_x(self, desktop: VirtualDesktop) -> None:
         scene = XScene(desktop)
@@ -162,6 +170,14 @@ class Bench:
     def close(self) -> None:
         for close in reversed(self._closers):
             close()
+
+
+def _miniwob_task() -> MiniWob:
+    if shutil.which("chromium") is None or find_spec("miniwob") is None:
+        pytest.skip("chromium or miniwob is not installed: apt-get install chromium, pip install miniwob")
+    task = MiniWob(scale=MINIWOB_SCALE)
+    task.open("click-test", seed=1)
+    return task
 
 
 def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]]:
@@ -175,6 +191,11 @@ def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]
     if kind == "virtual":
         virtual = open_computer("virtual:640x480")
         return _impatient(virtual), virtual.desktop.close  # type: ignore[attr-defined]
+    if kind == "miniwob":
+        task = _miniwob_task()
+        assert task._computer is not None
+        _impatient(task._computer)
+        return task, task._desk.close
     desktop = VirtualDesktop(Size(640, 480), window_manager=None)
     if kind == "desktop":
         return _impatient(open_computer(f"desktop:{desktop.display}")), desktop.close

@@ -6,13 +6,14 @@ Events are dictionaries: press and release (x, y, button), motion (x, y), wheel 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from Xlib import X
 
 from actions.backends.x11_connection import open_display
 from agent.computers.browser import BrowserComputer
+from agent.computers.miniwob import MiniWob
 from agent.computers.virtual import VirtualDesktop
 from tests.actions.conftest import PATIENCE, Target
 
@@ -132,39 +133,79 @@ pad.oncontextmenu = event => event.preventDefault();
 field.onkeydown = event => say("key_down", key(event));
 field.onkeyup = event => say("key_up", key(event));
 field.oninput = () => say("text", {text: field.value});
-const clear = () => { told.length = 0; field.value = ""; field.focus(); };
-const change = () => { pad.style.background = pad.style.background == "red" ? "green" : "red"; };
+const heard = () => told.splice(0);
+const clearScene = () => { told.length = 0; field.value = ""; field.focus(); };
+const changeScene = () => { pad.style.background = pad.style.background == "red" ? "green" : "red"; };
 </script>"""
 
 
+# The same over all of a MiniWoB++ task, in CSS pixels of its page. Told are pixels of the task area, which begins 50 of them below the top.
+TASK = """() => {
+  const pad = document.createElement("div"), field = document.createElement("input");
+  pad.style = "position:fixed;left:95px;top:52px;width:64px;height:156px;background:#369;z-index:2147483646";
+  field.style = "position:fixed;left:2px;top:60px;width:86px;height:16px;z-index:2147483646";
+  field.id = "field";
+  document.body.append(pad, field);
+  const told = [], say = (kind, more) => told.push({kind, ...more});
+  const at = event => ({x: Math.floor(event.clientX * devicePixelRatio), y: Math.floor((event.clientY - 50) * devicePixelRatio)});
+  const names = {Shift: "shift", Control: "ctrl"}, key = event => ({key: names[event.key] || event.key, ctrl: event.ctrlKey});
+  pad.onpointerdown = event => { event.preventDefault(); say("press", {...at(event), button: event.button + 1}); };
+  pad.onpointerup = event => say("release", {...at(event), button: event.button + 1});
+  pad.onpointermove = event => say("motion", at(event));
+  pad.onwheel = event => say("wheel", {dx: Math.round(-event.wheelDeltaX / 120), dy: Math.round(event.wheelDeltaY / 120)});
+  pad.oncontextmenu = event => event.preventDefault();
+  field.onkeydown = event => say("key_down", key(event));
+  field.onkeyup = event => say("key_up", key(event));
+  field.oninput = () => say("text", {text: field.value});
+  window.heard = () => told.splice(0);
+  window.clearScene = () => { told.length = 0; field.value = ""; field.focus(); };
+  window.changeScene = () => { pad.style.background = pad.style.background == "red" ? "green" : "red"; };
+}"""
+
+
 class PageScene:
-    """The same in a page."""
+    """The same in a page, where `tell` runs JavaScript."""
 
-    def __init__(self, computer: BrowserComputer) -> None:
-        self._session = computer.session
-        self._scale = computer.session.options.scale
+    def __init__(self, tell: Callable[[str], Any], pad: Rectangle, field: tuple[int, int]) -> None:
+        self._tell = tell
         self._heard: list[Event] = []
-        self.pad = tuple(round(self._scale * side) for side in (920, 60, 340, 600))
-        self.field = (round(self._scale * 300), round(self._scale * 92))
+        self.pad, self.field = pad, field
 
-    def _tell(self, javascript: str) -> Any:
-        return self._session.call(self._session.page.evaluate(javascript))
+    @classmethod
+    def in_browser(cls, computer: BrowserComputer) -> PageScene:
+        session = computer.session
+        scale = session.options.scale
+        left, top, width, height = (round(scale * side) for side in (920, 60, 340, 600))
+        return cls(
+            lambda javascript: session.call(session.page.evaluate(javascript)),
+            (left, top, width, height),
+            (round(scale * 300), round(scale * 92)),
+        )
+
+    @classmethod
+    def in_task(cls, computer: MiniWob, scale: int) -> PageScene:
+        computer.evaluate(TASK)
+        return cls(
+            lambda javascript: computer.evaluate(f"() => {javascript}"),
+            (95 * scale, 2 * scale, 64 * scale, 156 * scale),
+            (40 * scale, 18 * scale),
+        )
 
     def events(self) -> Iterator[Event]:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            for event in self._tell("told.splice(0)"):
+            for event in self._tell("heard()"):
                 self._heard += _clicks_of(event) if event["kind"] == "wheel" else [event]
             while self._heard:  # the next caller goes on where this one stops
                 yield self._heard.pop(0)
             time.sleep(0.01)
 
     def clear(self) -> None:
-        self._tell("clear()")
+        self._tell("clearScene()")
         self._heard.clear()
 
     def change(self) -> None:
-        self._tell("change()")
+        self._tell("changeScene()")
 
 
 def _clicks_of(event: Event) -> list[Event]:
