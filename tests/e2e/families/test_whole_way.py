@@ -42,7 +42,8 @@ def test_from_random_weights_to_a_served_model_that_presses_the_button(row: Row,
     assert losses[19] < losses[0] / 4
     taught = _act_served(tmp_path / "run" / "model", row, page, tmp_path / "taught")
     assert taught.prediction.text == shown.prediction.text
-    assert taught.trace["prompt_tokens"] == untaught.trace["prompt_tokens"] > 0
+    assert taught.trace["prompt_tokens"] > 0
+    assert taught.trace["prompt_tokens"] == untaught.trace["prompt_tokens"] or "asked_again" in untaught.trace
     assert page.reward() == 1
 
 
