@@ -117,8 +117,11 @@ class CacheRows:
         have_rows, have_length = (self._layers[0][0].shape[0], num_tokens(self._layers)) if self._layers else (0, 0)
         if rows <= have_rows and length <= have_length:
             return
+        import torch
+
         rows, length = max(rows, have_rows), max(have_length, -(-length // ROOM_STEP) * ROOM_STEP)
-        grown = [type(layer)(*(tensor.new_zeros(_shape(layer, tensor, rows, length)) for tensor in layer)) for layer in like]
+        with torch.inference_mode(False):  # rows may grow within a pass, and what is made in that mode cannot be written to out of it
+            grown = [type(layer)(*(tensor.new_zeros(_shape(layer, tensor, rows, length)) for tensor in layer)) for layer in like]
         for new, old in zip(grown, self._layers, strict=False):
             for to, source in zip(new, old, strict=True):
                 for row in range(len(self)):

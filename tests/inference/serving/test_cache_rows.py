@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
 
-from inference.vlm.cache_rows import CacheRows
+from inference.vlm.cache_rows import ROOM_STEP, CacheRows
 
 LAYERS, HEADS, DIM = 2, 3, 4
 
@@ -50,3 +50,21 @@ def test_every_row_holds_its_own_sequence(changes: list[tuple[str, int]]) -> Non
         for ours, theirs in zip(rows.copy_out(row), cache.layers, strict=True):
             assert torch.equal(ours.keys, theirs.keys)
             assert torch.equal(ours.values, theirs.values)
+
+
+def test_rows_that_grew_within_a_pass_can_be_joined_and_left_after_it() -> None:
+    rows = CacheRows()
+    with torch.inference_mode():
+        caches = [prompt_cache(length, seed=length) for length in (ROOM_STEP - 1, 5)]
+    rows.add(caches[0])
+    for _ in range(2):
+        with torch.inference_mode():  # as the network does
+            rows.begin_step()
+            for layer in range(LAYERS):
+                rows.update(torch.ones(1, HEADS, 1, DIM), torch.ones(1, HEADS, 1, DIM), layer)
+        rows.end_step()
+    rows.add(caches[1])
+    rows.remove(0)
+    assert rows.lengths == [5]
+    for ours, theirs in zip(rows.copy_out(0), caches[1].layers, strict=True):
+        assert torch.equal(ours.keys, theirs.keys)

@@ -66,6 +66,21 @@ def test_hybrids_go_on_from_the_end_of_a_prompt_whatever_was_answered_to_it(tmp_
     forgetful.close()
 
 
+def test_an_answer_that_outgrows_its_row_disturbs_nobody_who_joins_later(engine: BatchingEngine) -> None:
+    long = ask(*CHATS["text only"], max_tokens=700, temperature=1.0, seed=8)
+    short = [ask(user(f"number {number}", PICTURES[number % 4]), max_tokens=3) for number in range(8)]
+    heard: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    engine.submit(long, heard.put)
+    told: list[Event] = []
+    while not told or not isinstance(told[-1], Reply | EngineError):
+        told.append(heard.get(timeout=60))
+        if len(told) % 60 == 0 and short:
+            assert engine.chat(short.pop()).num_completion_tokens == 3
+    assert len(short) < 8
+    assert isinstance(told[-1], Reply), told[-1]
+    assert told[-1].num_completion_tokens > 300
+
+
 def test_drawn_answers_do_not_depend_on_who_else_is_answered(engine: BatchingEngine, tiny_model: Path) -> None:
     alone = TransformersEngine(tiny_model, device="cpu")
     requests = [
