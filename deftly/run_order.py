@@ -21,6 +21,7 @@ OPTIONS = (
     Option(name="token-file", read=path, metavar="FILE", help="holds the token of that computer, or its VNC password"),
     Option(name="engine", read=text, default="transformers", metavar="NAME", help="who runs the model: transformers, openai or scripted"),
     Option(name="model", read=text, metavar="PATH", help="a folder, or the server's name for it (default: deftly-tiny)"),
+    Option(name="quantize", read=one_of("int8", "int4"), metavar="BITS", help="int8 or int4 weights in process (needs deftly[quant])"),
     Option(name="base-url", read=text, metavar="URL", help="OpenAI-compatible server (default: http://localhost:8000/v1)"),
     Option(name="family", read=text, metavar="NAME", help="model family: prompt, coordinates, dialect; a name or a .yaml file"),
     Option(name="script", read=path, metavar="FILE", help="replies of the scripted engine, one JSON string a line"),
@@ -75,6 +76,7 @@ class RunOrder:
     as_json: bool
     engine: str
     model: str | None
+    quantize: str | None
     base_url: str | None
     family: str | None
     computer: str | None

@@ -17,6 +17,7 @@ COMPUTERS = ("virtual", "desktop", "miniwob")
 OPTIONS = (
     Option(name="engine", read=one_of("embedded", "vllm"), default="embedded", metavar="NAME", help="embedded (in this process) or vllm"),
     Option(name="family", read=text, metavar="NAME", help="model family: prompt, coordinates, dialect; a name or a .yaml file"),
+    Option(name="quantize", read=one_of("int8", "int4"), metavar="BITS", help="int8 or int4 weights, embedded (needs deftly[quant])"),
     Option(name="name", read=text, metavar="NAME", help="what clients call the model (default: its folder's name)"),
     Option(name="host", read=text, default="127.0.0.1", metavar="ADDRESS", help="where to listen; others than this machine need a token"),
     Option(name="port", read=whole_number(0), default=8000, metavar="N", help="0 finds a free one"),
@@ -52,6 +53,7 @@ class ServeOrder:
     model: str | None
     engine: str
     family: str | None
+    quantize: str | None
     name: str | None
     host: str
     port: int
@@ -136,6 +138,8 @@ def _check(order: ServeOrder) -> None:
     if order.port > 65535:
         raise UsageError(f"--port is {order.port}: the largest is 65535")
     if order.engine == "vllm":
+        if order.quantize:
+            raise UsageError("--quantize is for the embedded engine: vLLM has options of its own, which stand after --")
         return
     spread = order.tensor_parallel_size * order.pipeline_parallel_size * order.data_parallel_size > 1
     for stray in (order.further[:1], ("--ray",) if order.ray else (), ("more than one GPU",) if spread else ()):

@@ -146,11 +146,14 @@ def engine_options(order: RunOrder) -> dict[str, Any]:
     """
     from inference.models import bundled_model, find_model
 
+    if order.quantize and order.engine != "transformers":
+        raise UsageError("--quantize is for --engine transformers: a server is told its own options")
     if order.script and order.engine != "scripted":
         raise UsageError("--script is for --engine scripted")
     match order.engine:
         case "transformers":
-            return {"model": find_model(order.model or bundled_model())}
+            quantize = {"quantize": order.quantize} if order.quantize else {}
+            return {"model": find_model(order.model or bundled_model()), **quantize}
         case "scripted":
             if order.script is None:
                 raise UsageError("--engine scripted needs --script FILE: its replies, one JSON string a line")

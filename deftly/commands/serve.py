@@ -113,6 +113,7 @@ def _backend(order: ServeOrder, family: Family, pictures: PictureBook, metrics: 
         order.model,
         min_pixels=image.min_pixels,
         max_pixels=image.max_pixels,
+        quantize=order.quantize,
         max_num_seqs=order.max_num_seqs,
         context_bytes=order.context_mib << 20,
     )

@@ -28,6 +28,7 @@ class TransformersEngine:
     """Runs the model in the folder `model`, or the bundled one.
 
     `device` and `dtype` are "auto" or torch's names. `min_pixels` and `max_pixels` go before those of the folder.
+    `quantize` "int8" or "int4" keeps the language model's weights in so many bits.
     `keep_context=False` reads every prompt from its beginning.
 
     Raises:
@@ -44,6 +45,7 @@ class TransformersEngine:
         attn_implementation: str = "sdpa",
         min_pixels: int | None = None,
         max_pixels: int | None = None,
+        quantize: str | None = None,
         keep_context: bool = True,
     ) -> None:
         checkpoint = open_checkpoint(
@@ -53,6 +55,7 @@ class TransformersEngine:
             attn_implementation=attn_implementation,
             min_pixels=min_pixels,
             max_pixels=max_pixels,
+            quantize=quantize,
         )
         pictures, where = checkpoint.pictures, checkpoint.model.device
         self.name = checkpoint.name

@@ -64,6 +64,7 @@ class BatchingEngine:
         attn_implementation: str = "sdpa",
         min_pixels: int | None = None,
         max_pixels: int | None = None,
+        quantize: str | None = None,
         max_num_seqs: int = 16,
         context_bytes: int = CONTEXT_BYTES,
     ) -> None:
@@ -74,6 +75,7 @@ class BatchingEngine:
             attn_implementation=attn_implementation,
             min_pixels=min_pixels,
             max_pixels=max_pixels,
+            quantize=quantize,
         )
         pictures, where = checkpoint.pictures, checkpoint.model.device
         self.name = checkpoint.name

@@ -15,6 +15,7 @@ from inference.models import MissingModel, bundled_model, find_model, register_n
 from inference.vlm import one_stream
 from inference.vlm.machine import find_device, find_dtype, set_threads
 from inference.vlm.pictures import PictureReader
+from inference.vlm.quantized import check_quantization, format_for, quantize_language_model
 
 if TYPE_CHECKING:
     import torch
@@ -53,14 +54,18 @@ class Checkpoint:
     num_parameters: int
 
 
-def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | str, attn_implementation: str) -> Checkpoint:
-    """The model in `folder`, on `device`.
+def load_checkpoint(
+    folder: Path, *, device: torch.device, dtype: torch.dtype | str, attn_implementation: str, quantize: str | None = None
+) -> Checkpoint:
+    """The model in `folder`, on `device`; its language model's weights in 8 or 4 bits where `quantize` says so.
 
     Raises:
         BadModel: the folder does not hold a whole model of a kind that this engine runs.
+        CannotQuantize: its weights cannot be brought to so few bits.
     """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    check_quantization(quantize)
     register_native_models()
     try:
         with quiet():
@@ -69,7 +74,11 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
             tokenizer = read_tokenizer(folder)
             pictures = read_picture_settings(folder)
             model, info = AutoModelForImageTextToText.from_pretrained(
-                folder, dtype=dtype, attn_implementation=attn_implementation, local_files_only=True, output_loading_info=True
+                folder,
+                dtype=format_for(quantize, dtype, device),
+                attn_implementation=attn_implementation,
+                local_files_only=True,
+                output_loading_info=True,
             )
     except BadModel:
         raise
@@ -80,6 +89,9 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         raise BadModel(f"{folder} has no chat template: add chat_template.jinja, or chat_template to tokenizer_config.json")
     if hasattr(model.model, "visual"):
         _multiply_patches(model)
+    num_parameters = model.num_parameters()
+    if quantize is not None:
+        quantize_language_model(model, quantize, device)
     end_ids = end_ids_of(model, tokenizer)
     return Checkpoint(
         name=folder.resolve().name,
@@ -90,17 +102,25 @@ def load_checkpoint(folder: Path, *, device: torch.device, dtype: torch.dtype | 
         end_ids=end_ids,
         silent_ids=one_stream.silent_ids(config, tokenizer, end_ids),
         max_length=config.get_text_config().max_position_embeddings,
-        num_parameters=model.num_parameters(),
+        num_parameters=num_parameters,
     )
 
 
 def open_checkpoint(
-    model: str | Path | None, *, device: str, dtype: str, attn_implementation: str, min_pixels: int | None, max_pixels: int | None
+    model: str | Path | None,
+    *,
+    device: str,
+    dtype: str,
+    attn_implementation: str,
+    min_pixels: int | None,
+    max_pixels: int | None,
+    quantize: str | None = None,
 ) -> Checkpoint:
     """The model in the folder `model`, or the bundled one, as an engine's options ask for it; torch's threads are set to fit its size.
 
     Raises:
         BadModel: the folder holds no model that our engines can run.
+        CannotQuantize: its weights cannot be brought to so few bits.
         ValueError: no device or number format is called so.
     """
     try:
@@ -108,7 +128,9 @@ def open_checkpoint(
     except MissingModel as error:
         raise BadModel(str(error)) from error
     where = find_device(device)
-    checkpoint = load_checkpoint(folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation)
+    checkpoint = load_checkpoint(
+        folder, device=where, dtype=find_dtype(dtype, where), attn_implementation=attn_implementation, quantize=quantize
+    )
     set_threads(checkpoint.num_parameters)
     return replace(checkpoint, pictures=with_limits(checkpoint.pictures, min_pixels, max_pixels))
 

@@ -20,7 +20,7 @@ from tests.e2e.vllm_server import find_vllm, serving_vllm
 from tests.inference.chats import ask, user
 from tests.inference.picture import Picture
 
-OPTIONS = ("--dtype", "float32", "--enforce-eager", "--max-num-batched-tokens", "1024")
+OPTIONS = ("--enforce-eager", "--max-num-batched-tokens", "1024")
 PICTURES = (Picture.drawn(100, 70, 1), Picture.drawn(300, 200, 2))
 CHATS = {"text only": user("click on the thing"), "one picture": user(PICTURES[0], "click"), "two": user("Compare", *PICTURES, "now")}
 
@@ -38,6 +38,8 @@ def test_vllm_serves_it_before_and_after_fine_tuning(row: Row, tmp_path: Path) -
         pytest.skip(row.no_vllm)
     if find_vllm() is None:
         pytest.skip("no vLLM: run `make setup-vllm`, or set DEFTLY_VLLM_PYTHON to the python of an environment that has it")
+    if row.no_vllm:
+        pytest.skip(row.no_vllm)
     model = row.build(tmp_path / "model", row.asked, **row.vllm_sizes)
     _answers_alike(row, model, tmp_path / "before")
     with MiniWob() as page:
@@ -52,16 +54,17 @@ def _answers_alike(row: Row, model: Path, folder: Path, page: MiniWob | None = N
     python = find_vllm()
     assert python is not None
     folder.mkdir()
-    arguments = (*vllm_arguments(row.asked, least_images=2), *row.vllm_options, *OPTIONS)
+    arguments = (*vllm_arguments(row.asked, least_images=2), *row.vllm_options, "--dtype", row.vllm_dtype, *OPTIONS)
     image = row.asked.image
     with serving_vllm(python, model, folder, *arguments, site=row.vllm_site) as url:
         theirs = OpenAIEngine(base_url=url)
         ours = TransformersEngine(model, device="cpu", dtype="float32", min_pixels=image.min_pixels, max_pixels=image.max_pixels)
         for name, chat in CHATS.items():
             got, wanted = theirs.chat(ask(chat, max_tokens=12)), ours.chat(ask(chat, max_tokens=12))
-            assert (got.text, got.num_prompt_tokens) == (wanted.text, wanted.num_prompt_tokens), name
+            assert got.num_prompt_tokens == wanted.num_prompt_tokens, name
+            assert got.text == wanted.text or row.vllm_dtype != "float32", name
         if page is not None:
-            by = [act(page, engine, row.asked, folder / name).steps[0].prediction for name, engine in (("vllm", theirs), ("ours", ours))]
-            assert by[0].text == by[1].text
+            (by_theirs,), (by_ours,) = (act(page, e, row.asked, folder / e.name.replace("/", "-")).steps for e in (theirs, ours))
+            assert by_theirs.prediction.text == by_ours.prediction.text
         theirs.close()
         ours.close()
