@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from inference.models.kimi_vl.experts import balance_routers, routers
+from inference.models.kimi_vl.experts import Sequences, balance_routers, routers, sequence_balance
 from tests.inference.models.tiny_kimi import build_tiny
 from tests.training.tiny_models import sample, samples
 from training.packing import Pack, Sample, make_pack
@@ -72,6 +72,82 @@ def test_twenty_packed_steps_lower_the_loss_and_the_folder_is_as_published(folde
     pack = pack_for(again.core)
     with torch.no_grad():
         torch.testing.assert_close(again(pack), network.eval()(pack))
+
+
+def balance_of_one(scores: torch.Tensor, num_chosen: int) -> torch.Tensor:
+    """DeepSeek-V3's equations 17 to 20 for one sequence, `scores` `[T, E]`, word by word."""
+    length, count = scores.shape
+    total = scores.new_zeros(())
+    for expert in range(count):
+        often = sum(float(expert in row.topk(num_chosen).indices) for row in scores) * count / (num_chosen * length)
+        share = torch.stack([row[expert] / row.sum() for row in scores]).mean()
+        total = total + often * share
+    return total
+
+
+def test_the_balance_of_sequences_is_that_of_the_paper_s_equations() -> None:
+    scores = torch.rand(17, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    edges, weights = torch.tensor([0, 5, 6, 17], dtype=torch.int32), torch.tensor([3.0, 0.0, 2.0])
+    got = sequence_balance(scores, 2, Sequences(edges, weights))
+    wanted = 3 * balance_of_one(scores[:5], 2) + 2 * balance_of_one(scores[6:], 2)
+    torch.testing.assert_close(got, wanted)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, scores)[0] for loss in (got, wanted)))
+    even = torch.eye(4).repeat(3, 1) + 0.5
+    whole = Sequences(torch.tensor([0, 12], dtype=torch.int32), torch.ones(1))
+    torch.testing.assert_close(sequence_balance(even, 1, whole), torch.ones(()))
+    uneven = torch.tensor([[9.0, 1, 1, 1]]).repeat(12, 1)
+    torch.testing.assert_close(sequence_balance(uneven, 1, whole), torch.tensor(3.0))  # one expert: 4 times as often, and 3/4 of the scores
+
+
+def by_name(network: PackedNetwork, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    network.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+def test_uneven_experts_cost_packed_what_they_cost_each_sequence_alone_and_again_when_activations_are_made_again(folder: Path) -> None:
+    weight = 0.3
+    plain, network = (PackedNetwork(load_model(folder, torch.float32).train(), balance_loss=w) for w in (0.0, weight))
+    tested = [_for_this_model(one, network.core) for one in samples(network.core)]
+    found: list[torch.Tensor] = []
+    hooks = [r.register_forward_hook(lambda m, x, _: found.append((x[0].float() @ m.weight.T).sigmoid())) for r in routers(plain)]
+    wanted = torch.zeros(())
+    for one in tested:
+        found.clear()
+        wanted = wanted + plain(make_pack([one]))
+        learnt = int((one.labels >= 0).sum())
+        wanted = wanted + weight * learnt * torch.stack([balance_of_one(s, next(routers(plain)).num_chosen) for s in found]).sum()
+    loss = network(make_pack(tested))
+    torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=1e-4)
+    for hook in hooks:
+        hook.remove()
+    got, alone = by_name(network, loss), by_name(plain, wanted)
+    network.core.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    again = by_name(network, network(make_pack(tested)))
+    assert got.keys() == alone.keys() == again.keys()
+    for name, gradient in alone.items():
+        assert (got[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
+        assert (again[name] - got[name]).norm() <= 1e-5 * gradient.norm() + 1e-6, name
+    assert network.eval()(make_pack(tested)).item() == pytest.approx(plain.eval()(make_pack(tested)).item())
+
+
+def test_the_balance_loss_evens_the_experts_out_within_sequences(folder: Path) -> None:
+    ends = []
+    for weight in (0.0, 1.0):
+        torch.manual_seed(0)
+        network = PackedNetwork(load_model(folder, torch.float32).train(), balance_loss=weight)
+        pack = pack_for(network.core)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+        for _ in range(STEPS):
+            (network(pack) / pack.num_supervised).backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        network.balance_loss, network.routers = 1.0, list(routers(network))
+        with_it = network(pack).item()
+        network.balance_loss = 0.0
+        ends.append((with_it - network(pack).item()) / pack.num_supervised)
+    assert ends[1] < ends[0]
+    assert ends[1] < 1.1 * len(list(routers(network)))  # 1 a layer is even
 
 
 def test_adapters_learn_and_merge_into_what_they_computed(folder: Path, tmp_path: Path) -> None:

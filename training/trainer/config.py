@@ -93,7 +93,8 @@ class WatchConfig:
 class TrainConfig:
     """All of a run. `steps` goes before `epochs`. `freeze` are patterns (`*visual*`) of parameters' names that stay as they are.
 
-    `z_loss` is the weight of the square of log Z, for each learnt token (1e-5 in Chameleon's recipe).
+    `z_loss` is the weight of the square of log Z, for each learnt token (1e-5 in Chameleon's recipe). `balance_loss` is that of uneven
+    experts within a sequence, of Kimi-VL (α of DeepSeek-V3: 1e-4 there, 1e-3 in Moonlight's configuration).
     """
 
     model: str
@@ -110,6 +111,7 @@ class TrainConfig:
     checkpoint_activations: bool = False
     loss_chunk: int = 1024
     z_loss: float | None = None
+    balance_loss: float | None = None
     ema: float | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -134,8 +136,9 @@ class TrainConfig:
             raise ValueError(f"steps is {self.steps}: it must be 1 or more, or null for all of the epochs")
         if not 0 <= self.data.held_out < 1:
             raise ValueError(f"data.held_out is {self.data.held_out}: it must be from 0 to below 1")
-        if self.z_loss is not None and self.z_loss < 0:
-            raise ValueError(f"z_loss is {self.z_loss}: it must be 0 or more, or null")
+        for name, weight in (("z_loss", self.z_loss), ("balance_loss", self.balance_loss)):
+            if weight is not None and weight < 0:
+                raise ValueError(f"{name} is {weight}: it must be 0 or more, or null")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema is {self.ema}: it must be between 0 and 1, or null")
         if (self.parallel.mode == "hsdp") != (self.parallel.shard_size is not None):

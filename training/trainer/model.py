@@ -37,7 +37,8 @@ def as_configured(model: Any, config: TrainConfig) -> PackedNetwork:
     _freeze(trained, config.freeze)
     if config.checkpoint_activations:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    network = PackedNetwork(trained.train(), loss_chunk=config.loss_chunk, z_loss=config.z_loss or 0.0)
+    extra = {"z_loss": config.z_loss or 0.0, "balance_loss": config.balance_loss or 0.0}
+    network = PackedNetwork(trained.train(), loss_chunk=config.loss_chunk, **extra)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise RunError(f"freeze is {', '.join(config.freeze)}: nothing of the model is left to train")
     return network

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from inference.models.kimi_vl.experts import Sequences, routers
 from inference.vlm.one_stream import is_one_stream, picture_pixels
 from training.packing import IGNORED, Pack
 from training.varlen.attention import use_library_attention, use_packed_attention
@@ -37,17 +38,22 @@ class PackedNetwork(nn.Module):
     While training, `z_loss` times the square of log Z is added for each learnt token, Z being what the softmax divides by (Chameleon,
     arXiv 2405.09818, section 2.3, with 1e-5; PaLM, arXiv 2204.02311).
 
+    So is `balance_loss` times the unevenness of experts within each sequence, for each learnt token of it, in every layer that has routers
+    of ours (`inference.models.kimi_vl.experts.sequence_balance`).
+
     Where pictures are tokens of the vocabulary, the softmax of a text token leaves them out, as transformers' own loss and every answer
     do; a picture's token, where it is learnt, has the softmax over all.
     """
 
     picture_ids: Tensor | None
 
-    def __init__(self, model: nn.Module, *, loss_chunk: int = 1024, z_loss: float = 0.0) -> None:
+    def __init__(self, model: nn.Module, *, loss_chunk: int = 1024, z_loss: float = 0.0, balance_loss: float = 0.0) -> None:
         super().__init__()
         self.model = model
         self.loss_chunk = loss_chunk
         self.z_loss = z_loss
+        self.balance_loss = balance_loss
+        self.routers = list(routers(model)) if balance_loss else []
         self.is_one_stream = is_one_stream(self.core.config)
         self.register_buffer("picture_ids", prepare_stream(self.core) if self.is_one_stream else None, persistent=False)
         use_packed_attention(self.core)
@@ -68,6 +74,8 @@ class PackedNetwork(nn.Module):
             return self._library_logits(pack)
         if self.is_one_stream:
             pack = with_picture_tokens(self.core, pack)
+        for router in self.routers:
+            router.sequences, router.unevenness = sequences_of(pack), None
         hidden, unseen = self._hidden(pack)
         if want == "last-logits":
             return self._head(hidden[-1])
@@ -75,7 +83,7 @@ class PackedNetwork(nn.Module):
             return self._head(hidden)
         if want == "log-probs":
             return self.log_probs(hidden, pack) + unseen
-        return self.summed_loss(hidden, pack.labels[0]) + unseen
+        return self.summed_loss(hidden, pack.labels[0]) + self._unevenness() + unseen
 
     def _hidden(self, pack: Pack) -> tuple[Tensor, Tensor]:
         """States `[T, D]` after the last norm, and a zero that hangs on the eyes where the pack has no pictures.
@@ -123,6 +131,13 @@ class PackedNetwork(nn.Module):
             total = total + cast(Tensor, found)
         return total
 
+    def _unevenness(self) -> Tensor:
+        """What routers have just left, weighed."""
+        found = [router.unevenness for router in self.routers if router.unevenness is not None]
+        for router in self.routers:
+            router.unevenness = None
+        return self.balance_loss * torch.stack(found).sum() if found else torch.zeros((), device=self.device)
+
     def _parts(self, labels: Tensor) -> Iterator[Part]:
         """What of `labels` `[T]` is learnt, `loss_chunk` places at a time, pictures apart from text."""
         learnt = (labels != IGNORED).nonzero()[:, 0]
@@ -169,6 +184,12 @@ class PackedNetwork(nn.Module):
             return cast(Tensor, self.core(**self._inputs(pack), **seen).logits[0])
         finally:
             use_packed_attention(self.core)
+
+
+def sequences_of(pack: Pack) -> Sequences:
+    """Each segment of `pack`, which counts as much as it has to learn: divided by all that is learnt in a step, the weights add up to 1."""
+    learnt = torch.cat([pack.labels.new_zeros(1), (pack.labels[0] != IGNORED).cumsum(0)])
+    return Sequences(pack.cu_seqlens, learnt[pack.cu_seqlens.long()].diff().float())
 
 
 def smallest_picture(eyes: Any, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,8 @@
     x [N, D] -> scores [N, E] -> k of E chosen -> rows sorted by expert [N·k, D] -> grouped products -> [N, D]
 
 Routing: DeepSeek-V3 (arXiv 2412.19437, eq. 12-16). The bias is for choosing only, and is moved against the load after a training step
-(auxiliary-loss-free balancing, arXiv 2408.15664, algorithm 1): see `balance_routers`.
+(auxiliary-loss-free balancing, arXiv 2408.15664, algorithm 1): see `balance_routers`. What keeps experts even within one sequence is
+a loss (DeepSeek-V3, eq. 17-20): see `sequence_balance`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,18 @@ class Routing(NamedTuple):
     weights: Tensor
 
 
+class Sequences(NamedTuple):
+    """Where sequences begin and end in a row, `cu_seqlens` `[S + 1]`, and how much each counts, `weights` `[S]`."""
+
+    cu_seqlens: Tensor
+    weights: Tensor
+
+
 class Router(nn.Module):
-    """Chooses `num_experts_per_tok` experts for each token; counts, while it is trained, how often each was chosen."""
+    """Chooses `num_experts_per_tok` experts for each token; counts, while it is trained, how often each was chosen.
+
+    Told of `sequences`, it leaves in `unevenness` how uneven experts are within them, a loss.
+    """
 
     e_score_correction_bias: Tensor
     load: Tensor
@@ -36,6 +47,8 @@ class Router(nn.Module):
         self.num_chosen = config.num_experts_per_tok
         self.scaling = config.routed_scaling_factor
         self.normalises = config.norm_topk_prob
+        self.sequences: Sequences | None = None
+        self.unevenness: Tensor | None = None
         self.weight = nn.Parameter(torch.empty(config.n_routed_experts, config.hidden_size))
         self.register_buffer("e_score_correction_bias", torch.zeros(config.n_routed_experts, dtype=torch.float32))
         self.register_buffer("load", torch.zeros(config.n_routed_experts, dtype=torch.float32), persistent=False)
@@ -45,6 +58,8 @@ class Router(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             scores = functional.linear(x.float(), self.weight.float()).sigmoid()
             chosen = (scores.detach() + self.e_score_correction_bias).topk(self.num_chosen, dim=-1, sorted=False).indices
+            if self.sequences is not None and self.learns:
+                self.unevenness = sequence_balance(scores, self.num_chosen, self.sequences)
             weights = scores.gather(1, chosen)
             if self.normalises:
                 weights = weights / (weights.sum(-1, keepdim=True) + 1e-20)
@@ -52,8 +67,12 @@ class Router(nn.Module):
 
     def count(self, per_expert: Tensor) -> None:
         """Remember how many tokens each expert got `[E]`, where the router learns."""
-        if self.training and self.weight.requires_grad and torch.is_grad_enabled():
+        if self.learns:
             self.load += per_expert
+
+    @property
+    def learns(self) -> bool:
+        return self.training and self.weight.requires_grad and torch.is_grad_enabled()
 
 
 class Experts(nn.Module):
@@ -118,6 +137,21 @@ def _fits(rows: Tensor, weight: Tensor) -> bool:
     """Whether torch has a grouped product: rows of 16 bytes, and no doubles or halves."""
     widths = (rows.shape[1], weight.shape[1])
     return rows.dtype in (torch.float32, torch.bfloat16) and all(width * rows.element_size() % 16 == 0 for width in widths)
+
+
+def sequence_balance(scores: Tensor, num_chosen: int, sequences: Sequences) -> Tensor:
+    """The complementary sequence-wise balance loss without its factor α (DeepSeek-V3, arXiv 2412.19437, eq. 17-20), of `scores` `[N, E]`.
+
+    Of each sequence Σ_i f_i · P_i: f_i is how often expert i is among the `num_chosen` highest scores (the bias has no part in it) over the
+    mean of all experts, P_i its mean share of a token's scores. Even experts give 1. The weighted sum over sequences.
+    """
+    lengths = sequences.cu_seqlens.diff()
+    of = torch.repeat_interleave(torch.arange(len(lengths), device=scores.device), lengths, output_size=len(scores))
+    highest = torch.zeros_like(scores).scatter(1, scores.detach().topk(num_chosen, dim=-1, sorted=False).indices, 1.0)
+    empty = scores.new_zeros(len(lengths), scores.shape[1])
+    often = empty.index_add(0, of, highest) * (scores.shape[1] / num_chosen)
+    share = empty.index_add(0, of, scores / scores.sum(-1, keepdim=True))
+    return ((often * share).sum(-1) * sequences.weights / lengths.clamp_min(1).square()).sum()
 
 
 def routers(model: nn.Module) -> Iterator[Router]:

@@ -34,8 +34,6 @@ pytestmark = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.kind)
 def test_vllm_serves_it_before_and_after_fine_tuning(row: Row, tmp_path: Path) -> None:
-    if row.no_vllm:
-        pytest.skip(row.no_vllm)
     if find_vllm() is None:
         pytest.skip("no vLLM: run `make setup-vllm`, or set DEFTLY_VLLM_PYTHON to the python of an environment that has it")
     if row.no_vllm:
