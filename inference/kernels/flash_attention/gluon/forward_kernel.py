@@ -22,10 +22,6 @@ from inference.kernels.flash_attention.gluon.consumer import consume
 from inference.kernels.flash_attention.gluon.language import async_load
 from inference.kernels.flash_attention.gluon.schedule import num_turns, tile_of
 
-# For a thread; the first consumer gets what the others leave of 504. With FlashAttention-3's 240 and 24, Triton 3.6's assembler spills one.
-CONSUMER_REGISTERS = gl.constexpr(232)
-PRODUCER_REGISTERS = gl.constexpr(40)
-
 
 @gluon.jit
 def forward_kernel(
@@ -52,6 +48,8 @@ def forward_kernel(
     STAGES: gl.constexpr,
     Q_STAGES: gl.constexpr,
     PINGPONG: gl.constexpr,
+    CONSUMER_REGISTERS: gl.constexpr,
+    PRODUCER_REGISTERS: gl.constexpr,
 ):
     q_buffers = gl.allocate_shared_memory(q.dtype, [Q_STAGES * 2, BM // 2, SIZE], q.layout)
     k_buffers = gl.allocate_shared_memory(k.dtype, [STAGES, BN, SIZE], k.layout)
