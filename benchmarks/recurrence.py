@@ -79,7 +79,7 @@ def recall_error(rule: str, num_keys: int, *, rewrites: int, trials: int = 20) -
 
 
 def timings(lengths: tuple[int, ...] = (256, 1024, 4096)) -> list[tuple[int, float, float]]:
-    """Of our chunked kernel and of causal attention over the same heads: the length, and the two in processor milliseconds of one thread."""
+    """The length; our chunked kernel and causal attention over the same heads in processor milliseconds of one thread."""
     torch.set_num_threads(1)
     heads, dim = 4, 64
     rows = []
@@ -146,9 +146,7 @@ def main() -> None:
         print(f"  each written {'once' if again == 1 else f'{again} times, with another value each time'}: {', '.join(RULES)}")
         for n in KEYS:
             print(f"  {n:>5}  " + "  ".join(f"{recalled[rule, n, again]:.2f}" for rule in RULES))
-    print(
-        "\nprocessor milliseconds of one thread, 4 heads of 64, float32: tokens, gated delta rule (ours, in torch), causal attention (torch), ratio"
-    )
+    print("\nprocessor milliseconds of one thread, 4 heads of 64, float32: tokens, ours, causal attention (torch), ratio")
     for length, rule, attention in timings():
         print(f"  {length:>5}  {rule:8.1f}  {attention:8.1f}  {attention / rule:.2f}")
     if options.draw:
