@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 
 from actions.geometry import Size
 from server.errors import ApiError, invalid
+from server.picture_sizes import header_size, size_of
 from server.settings import Access, Limits
 
 if TYPE_CHECKING:
     from agent.screenshot import Screenshot
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+LONGEST_HEAD = 512  # characters of "data:image/…;base64"
+HEADER_CHARACTERS = 1 << 14  # of base64, in which a picture's header lies; one with a long profile before it is decoded whole
 NUM_KEPT = 64  # decoded pictures: agents send the same history again and again
 BYTES_KEPT = 512 << 20
 # Where an engine looks for pictures, and what vLLM would take there besides: it would fetch, unpickle or decode it.
@@ -62,7 +65,7 @@ class PictureBook:
         self.check_number(len(found))
         for picture in found:
             if not self._may_fetch(picture):
-                self.size(read_data_url(picture.url, picture.path), picture.path)
+                self._check(size_in_url(picture.url, picture.path), picture.path)
 
     def check_number(self, number: int) -> None:
         if number > self._limits.images:
@@ -76,7 +79,9 @@ class PictureBook:
         Raises:
             ApiError: it is too large, or not a picture.
         """
-        size = size_of(data, path)
+        return self._check(size_of(data, path), path)
+
+    def _check(self, size: Size, path: str) -> Size:
         if size.width * size.height > self._limits.image_pixels:
             raise invalid(
                 f"{path}: the image has {size.width}x{size.height} pixels, and this server takes {self._limits.image_pixels} at most",
@@ -181,59 +186,32 @@ def _picture_of(value: object, path: str) -> FoundPicture:
     return FoundPicture(url, path)
 
 
-def read_data_url(url: str, path: str) -> bytes:
-    """The bytes in a base64 data URL of an image, or in bare base64.
+def read_data_url(url: str, path: str, num_characters: int | None = None) -> bytes:
+    """The bytes in a base64 data URL of an image, or in bare base64; of its first `num_characters`, a multiple of 4, where they are given.
 
     Raises:
         ApiError: it is neither.
     """
-    head, comma, payload = url.partition(",")
-    if comma and not (head[:11].lower() == "data:image/" and head.endswith(";base64")):
+    comma = url.find(",", 0, LONGEST_HEAD)
+    head = url[: max(0, comma)]
+    if comma >= 0 and not (head[:11].lower() == "data:image/" and head.endswith(";base64")):
         raise invalid(f"{path} must be a data URL such as data:image/png;base64,…", param=path)
+    payload = url[comma + 1 :] if num_characters is None else url[comma + 1 : comma + 1 + num_characters]
     try:
-        return binascii.a2b_base64(payload if comma else url, strict_mode=True)
+        return binascii.a2b_base64(payload, strict_mode=True)
     except (binascii.Error, ValueError):
         raise invalid(f"{path} is not base64", param=path, code="invalid_base64") from None
 
 
-def size_of(data: bytes, path: str) -> Size:
-    """Width and height of a PNG, JPEG or WebP, by its header alone.
+def size_in_url(url: str, path: str) -> Size:
+    """Width and height of the picture in a data URL.
+
+    No more of it is decoded than that takes: it is done in the server's loop, where the 3 ms of a megabyte count.
 
     Raises:
-        ApiError: it is none of these.
+        ApiError: as `read_data_url` and `size_of`.
     """
-    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    size = _webp_size(data) if is_webp else _pillow_size(data)  # over a WebP, Pillow would set aside memory for all of its pixels
-    if size is None or not size.width or not size.height:
-        raise invalid(f"{path} is no image that can be read: send PNG, JPEG or WebP", param=path, code="invalid_image")
-    return size
-
-
-def _pillow_size(data: bytes) -> Size | None:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:  # reads the header only
-            return Size(*image.size)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return Size(1 << 20, 1 << 20)  # larger than any limit
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, TypeError, OverflowError):
-        return None  # what Pillow raises over broken files
-
-
-def _webp_size(data: bytes) -> Size | None:
-    """By the container specification: three kinds of first chunk, each with the size at its own place."""
-    kind, payload = data[12:16], data[20:30]
-    if len(payload) < 10:
-        return None
-    if kind == b"VP8X":
-        return Size(1 + int.from_bytes(payload[4:7], "little"), 1 + int.from_bytes(payload[7:10], "little"))
-    if kind == b"VP8L" and payload[0] == 0x2F:
-        bits = int.from_bytes(payload[1:5], "little")
-        return Size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
-    if kind == b"VP8 " and payload[3:6] == b"\x9d\x01\x2a":
-        return Size(int.from_bytes(payload[6:8], "little") & 0x3FFF, int.from_bytes(payload[8:10], "little") & 0x3FFF)
-    return None
+    return header_size(read_data_url(url, path, HEADER_CHARACTERS)) or size_of(read_data_url(url, path), path)
 
 
 def _decode(data: bytes, path: str) -> Screenshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 import socket
 import struct
 import subprocess
@@ -21,7 +22,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from server.errors import ApiError
-from server.pictures import PictureBook, find_pictures, size_of
+from server.picture_sizes import size_of
+from server.pictures import HEADER_CHARACTERS, PictureBook, find_pictures, size_in_url
 from server.settings import Access, Limits, OpenServer
 from tests.server.screens import draw_screen
 from tests.server.serving import Served, serving
@@ -185,6 +187,21 @@ def test_the_size_of_every_format_is_read_from_its_header(kind: str) -> None:
     mode = "RGBA" if "alpha" in kind else "RGB"
     Image.new(mode, (123, 45), "red").save(file, format=kind.split()[0], **({"lossless": True} if "lossless" in kind else {}))
     assert size_of(file.getvalue(), "x") == (123, 45)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("profile", [0, 60_000])
+def test_a_header_far_into_a_picture_is_found_and_judged(kind: str, profile: int) -> None:
+    file = io.BytesIO()
+    picture = Image.effect_noise((700, 600), 90).convert("RGB")  # larger encoded than what is decoded at first
+    picture.save(file, format=kind, **({"icc_profile": random.Random(1).randbytes(profile)} if profile else {}))
+    data = file.getvalue()
+    assert len(data) > HEADER_CHARACTERS
+    assert size_in_url(url_of(data), "x") == size_of(data, "x") == (700, 600)
+    body = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url_of(data)}}]}]}
+    with pytest.raises(ApiError, match="700x600 pixels, and this server takes 400000 at most"):
+        PictureBook(Limits(image_pixels=400_000), Access()).check_all(body)
+    PictureBook(Limits(), Access()).check_all(body)
 
 
 @given(st.sampled_from(["PNG", "JPEG", "WEBP"]), st.binary(max_size=60), st.integers(0, 200))
