@@ -33,6 +33,7 @@ TOOL_CALL = (
     "Action: Click the button.\n<tool_call>\n"
     '{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [%s]}}\n</tool_call>'
 )
+PHONE_CALL = TOOL_CALL.replace("computer_use", "mobile_use").replace("left_click", "click")
 XML_CALL = (
     "Action: Click the button.\n<tool_call>\n<function=computer_use>\n<parameter=action>\nleft_click\n</parameter>\n"
     "<parameter=coordinate>\n[500, 500]\n</parameter>\n</function>\n</tool_call>"
@@ -65,6 +66,18 @@ EXAMPLES: dict[str, list[tuple[str, tuple[Action, ...]]]] = {
     "holo2": [('{"note": "", "thought": "", "action": {"action": "click_element", "element": "OK", "x": 500, "y": 500}}', CLICK_MIDDLE)],
     "chameleon": [("Thought: It is there.\nAction: click(point='<point>256 144</point>')", CLICK_MIDDLE)],
     "ui-venus": [("<think>It is there.</think>\n<action>Click(box=(500, 500))</action>", CLICK_MIDDLE)],
+    "ui-venus-mobile": [("<think>It is there.</think>\n<action>Click(point=(500, 500))</action>", CLICK_MIDDLE)],
+    "glm-v": [("It is there.\nleft_click(start_box='[500,500]', element_info='OK')\nMemory:\n[]", CLICK_MIDDLE)],
+    "uitars-2": [
+        (
+            "<think_never_used_51bce0c785ca2f68081bfa7d91973934>It is there.</think_never_used_51bce0c785ca2f68081bfa7d91973934>"
+            "<seed:tool_call>\n<function=click>\n<parameter=point><point>500 500</point></parameter>\n</function>\n</seed:tool_call>",
+            CLICK_MIDDLE,
+        )
+    ],
+    "qwen2.5-vl-mobile": [(PHONE_CALL % "966, 546", CLICK_MIDDLE)],
+    "qwen3-vl-mobile": [(PHONE_CALL % "500, 500", CLICK_MIDDLE)],
+    "gui-owl-1.5-mobile": [(PHONE_CALL % "500, 500", CLICK_MIDDLE)],
 }
 
 
@@ -114,7 +127,7 @@ def test_pictures_take_as_many_tokens_as_the_processor_of_the_family_makes(famil
     if family.image.fit == "square":
         return
     if not family.verified.image_tokens:
-        assert family.image.fit == "pad" or family.name == "doubao"  # remote code, and a hosted model
+        assert family.image.fit == "pad" or family.name in ("doubao", "uitars-2", "glm-v")  # remote code, hosted, frames
         return
     processor = _processor(family)
     for size in [(1920, 1080), (1280, 720), (1366, 768), (2560, 1440), (3840, 2160), (7680, 4320), (1512, 982), (320, 320), (40, 33)]:

@@ -26,7 +26,7 @@ def test_the_error_names_both_and_the_families_that_fit(tmp_path: Path) -> None:
     assert f"{model} holds a qwen3_vl model" in told
     assert "the family uitars-1.5 is for qwen2_5_vl: give --family" in told
     named = told.partition("give --family ")[2].partition(", or a family")[0].split(" or ")
-    assert {"qwen3-vl", "holo2", "evocua", "gui-owl-1.5"} == set(named)
+    assert {"qwen3-vl", "qwen3-vl-mobile", "holo2", "evocua", "gui-owl-1.5", "gui-owl-1.5-mobile"} == set(named)
 
 
 def test_where_no_family_is_for_it_the_error_says_so(tmp_path: Path) -> None:
