@@ -28,9 +28,11 @@ OPENCUA = (
     *("<|media_begin|>", "<|media_content|>", "<|media_end|>", "<|media_placeholder|>"),
 )
 ONE_DIMENSION = {"rope_parameters": {"rope_type": "default", "rope_theta": 100.0}, "tie_word_embeddings": False}
+# transformers interleaves Qwen3's positions whatever is said; vLLM does it where the configuration says so, as the published ones do.
+INTERLEAVED = {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [6, 5, 5], "mrope_interleaved": True}
 HYBRID = {
     "num_attention_heads": 3,
-    "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [4, 6, 6], "partial_rotary_factor": 1.0},
+    "rope_parameters": INTERLEAVED | {"partial_rotary_factor": 1.0},
     "layer_types": ["linear_attention", "full_attention"],
     "linear_conv_kernel_dim": 4,
     "linear_key_head_dim": 32,  # vLLM on a CPU has multiples of this
@@ -72,7 +74,7 @@ def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
             eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96}
             eyes |= {"window_size": 4 * patch, "fullatt_block_indexes": [1]}
         case "qwen3_vl" | "qwen3_vl_moe" | "qwen3_5" | "qwen3_5_moe":
-            text |= {"head_dim": 32}
+            text |= {"head_dim": 32, "rope_parameters": INTERLEAVED}
             eyes |= {"hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 96, "num_position_embeddings": 64}
             eyes |= {"deepstack_visual_indexes": [0, 1]} if kind.startswith("qwen3_vl") else {}
             text |= HYBRID if kind.startswith("qwen3_5") else {}
