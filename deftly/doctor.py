@@ -129,7 +129,7 @@ def _display() -> str:
     display = os.environ.get("DISPLAY")
     if wayland:
         raise NotWorking(
-            "this is a Wayland session, where only X programs can be seen and touched (xdg-desktop-portal is not built in)",
+            "this is a Wayland session, whose desktop cannot be seen or touched (xdg-desktop-portal is not built in)",
             "log in with an X11 session, --virtual, --computer browser:URL, or share the session by VNC and --computer vnc://127.0.0.1",
         )
     if not display:

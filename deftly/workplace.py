@@ -50,9 +50,13 @@ def check_where(where: Where) -> None:
 
             kind_of(where.address)
             read_secret(where.token_file)
-        case LocalDesktop() if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-            wayland = " (a Wayland session shows X programs only)" if os.environ.get("WAYLAND_DISPLAY") else ""
-            raise UsageError(f"there is no desktop here: DISPLAY is not set{wayland}. Add --virtual, --miniwob NAME or --computer WHERE")
+        case LocalDesktop():
+            from agent.computers.desktop import unseen_session
+
+            if unseen := unseen_session():
+                raise UsageError(unseen)
+            if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+                raise UsageError("there is no desktop here: DISPLAY is not set. Add --virtual, --miniwob NAME or --computer WHERE")
 
 
 @contextmanager

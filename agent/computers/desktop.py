@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -14,6 +15,24 @@ from agent.computers.screen import ScreenComputer
 from agent.endings import DisplayLost
 
 
+def unseen_session(display: str | None = None) -> str | None:
+    """Why the desktop in front of the user cannot be seen, and what else to do; `None` where it can, or a `display` was named.
+
+    Through Xwayland a screen would be seen that is black but for X programs, and clicked on.
+    """
+    if display is not None or sys.platform in ("darwin", "win32"):
+        return None
+    if not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland"):
+        return None
+    named = os.environ.get("DISPLAY")
+    through = f", or for X programs alone --computer desktop:{named}" if named else ""
+    return (
+        "this is a Wayland session, whose desktop cannot be seen or touched (xdg-desktop-portal is not built in): "
+        "log in with an X11 session, "
+        f"use --virtual or --computer browser:URL, share the session by VNC and use --computer vnc://127.0.0.1{through}"
+    )
+
+
 class DesktopComputer(ScreenComputer):
     """The desktop on `display` (default: `$DISPLAY`), or a `region` of it in desktop pixels.
 
@@ -21,7 +40,7 @@ class DesktopComputer(ScreenComputer):
     `patience` is how many seconds a display that died may take to come back.
 
     Raises:
-        DisplayLost: there is no such display.
+        DisplayLost: there is no such display, or no `display` was named in a Wayland session.
     """
 
     def __init__(
@@ -32,6 +51,8 @@ class DesktopComputer(ScreenComputer):
         stop: threading.Event | None = None,
         patience: float = 5.0,
     ) -> None:
+        if unseen := unseen_session(display):
+            raise DisplayLost(unseen)
         capture = Capture(display, region, patience)
         try:
             hands = Executor(open_backend(display), stop)

@@ -31,6 +31,10 @@ def record_command(argv: list[str]) -> int:
     if not options.task.strip():
         _parser().error("TASK is empty: say what you are going to do")
     discretion = _discretion(options.policy, options.pause_key)
+    from agent.computers.desktop import unseen_session
+
+    if unseen := unseen_session(options.display):
+        raise UsageError(f"{unseen}, or record what is on it with --display")
     episode, end = _record(options.task, options.display, options.out, discretion, quiet=options.json)
     if options.json:
         print(json.dumps(_told(episode, end, options.task)))

@@ -8,6 +8,7 @@ from actions.geometry import Geometry, Point
 from actions.pyautogui_script import script_of, typing_scripts
 from actions.space import Click, Drag, Hotkey, Scroll
 from agent.computers.opening import COMPUTERS, ComputerOptions, kind_of, open_computer
+from agent.computers.virtual import VirtualDesktop
 from agent.endings import DisplayLost
 
 
@@ -38,6 +39,25 @@ def test_the_word_before_the_colon_names_the_kind(address: str, kind: str) -> No
 def test_an_address_that_means_nothing_is_a_mistake_of_the_caller(address: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         open_computer(address)
+
+
+@pytest.mark.parametrize("named", [":0", ""])
+def test_in_a_wayland_session_the_desktop_is_refused_in_words_unless_it_is_named(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setenv("DISPLAY", named)
+    with pytest.raises(DisplayLost, match=r"Wayland session.*use --virtual") as error:
+        open_computer("desktop")
+    assert ("--computer desktop::0" in str(error.value)) == bool(named)
+    with pytest.raises(DisplayLost, match=":9999"):
+        open_computer("desktop::9999")
+
+
+@pytest.mark.display
+def test_xwayland_is_taken_by_its_name(desktop: VirtualDesktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    computer = open_computer(f"desktop:{desktop.display}")
+    assert computer.screenshot().size == computer.geometry.size
+    computer.close()
 
 
 def test_a_program_needs_a_desktop_to_be_started_on() -> None:
