@@ -1,7 +1,8 @@
 """`make fuzz`: coverage-guided inputs over all dialects with atheris; not collected by pytest, which has hypothesis for every day.
 
-An input picks a dialect, or leaves it to chance so that none is starved, and is text as it is, or indexes into the pieces of every grammar. It fails when reading raises, when it takes
-more than 50 ms of processor time three times over, when code is executed, or when memory grows.
+An input picks a dialect, or leaves it to chance so that none is starved, and is text as it is, or indexes into the pieces of every
+grammar. It fails when reading raises, when it takes more than 50 ms of processor time three times over, when code is executed, or when
+memory grows.
 
 python tests/actions/fuzz_dialects.py -runs=5000000
 """
