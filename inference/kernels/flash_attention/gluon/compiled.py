@@ -19,7 +19,7 @@ from inference.kernels.flash_attention.gluon.shapes import SIZES, HopperTile, ca
 from inference.kernels.flash_attention.triton.compiled import disassembled
 
 TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
-_ALIGNED = ("out", "lse", "starts_q", "starts_k", "out_token", "out_head")
+ALIGNED = ("out", "lse", "starts_q", "starts_k", "out_token", "out_head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +58,18 @@ def compile_for_hopper(size: int, dtype: torch.dtype, tile: HopperTile, *, causa
     from inference.kernels.flash_attention.gluon.forward_kernel import forward_kernel
 
     fixed = constants(size, tile, causal=causal, group=group)
-    tiles = {name: _descriptor(rows, size, dtype) for name, rows in (("q", tile.bm // 2), ("k", tile.bn), ("v", tile.bn))}
-    types = {**tiles, "out": f"*{TYPES[dtype]}", "lse": "*fp32", "starts_q": "*i32", "starts_k": "*i32", "coefficient": "fp32"}
-    names = forward_kernel.arg_names
-    signature = {name: "constexpr" if name in fixed else types.get(name, "i32") for name in names}
-    attributes = {(n,): [["tt.divisibility", 16]] for n, name in enumerate(names) if name in _ALIGNED}
+    signature = types_of_arguments(forward_kernel.arg_names, size, dtype, tile, fixed)
+    attributes = {(n,): [["tt.divisibility", 16]] for n, name in enumerate(signature) if name in ALIGNED}
     source = GluonASTSource(forward_kernel, signature, fixed, attributes)
     binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4})
     return _read(binary)
+
+
+def types_of_arguments(names: list[str], size: int, dtype: torch.dtype, tile: HopperTile, fixed: dict[str, Any]) -> dict[str, str]:
+    """In Triton's words, as it would work them out from the arguments of a launch."""
+    tiles = {name: _descriptor(rows, size, dtype) for name, rows in (("q", tile.bm // 2), ("k", tile.bn), ("v", tile.bn))}
+    types = {**tiles, "out": f"*{TYPES[dtype]}", "lse": "*fp32", "starts_q": "*i32", "starts_k": "*i32", "coefficient": "fp32"}
+    return {name: "constexpr" if name in fixed else types.get(name, "i32") for name in names}
 
 
 def every_kernel() -> dict[str, tuple[int, torch.dtype, bool]]:

@@ -23,7 +23,7 @@ from inference.kernels.flash_attention.gluon.language import async_load
 from inference.kernels.flash_attention.gluon.schedule import num_turns, tile_of
 
 
-@gluon.jit
+@gluon.jit(do_not_specialize=["num_heads", "num_segments", "num_row_tiles", "section", "lse_head"])  # each call has others
 def forward_kernel(
     q,  # [Tq, H · SIZE], blocks [BM / 2, SIZE]
     k,  # [Tk, Hk · SIZE], blocks [BN, SIZE]
