@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,12 @@ class Event:
     code: int | None = None
 
 
-def chat_body(request: ChatRequest, model: str, *, image_ids: bool = False) -> dict[str, Any]:
+def chat_body(request: ChatRequest, model: str, *, image_ids: bool = False, known_images: Set[str] = frozenset()) -> dict[str, Any]:
     """The JSON of a `request` for a streamed answer. With `image_ids` each picture carries its digest as vLLM's `uuid`, by which a server
-    that has it knows it again without hashing its pixels."""
+    that has it knows it again without hashing its pixels; those of `known_images` are only named by it, and not sent."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": message.role, "content": _content(message, image_ids)} for message in request.messages],
+        "messages": [{"role": message.role, "content": _content(message, image_ids, known_images)} for message in request.messages],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -116,13 +116,17 @@ def server_message(body: bytes) -> str:
     return _short(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
 
 
-def _content(message: Message, image_ids: bool) -> str | list[dict[str, Any]]:
+def _content(message: Message, image_ids: bool, known_images: Set[str]) -> str | list[dict[str, Any]]:
     if all(isinstance(part, str) for part in message.content):
         return "".join(str(part) for part in message.content)
-    return [{"type": "text", "text": part} if isinstance(part, str) else _picture(part, image_ids) for part in message.content]
+    return [
+        {"type": "text", "text": part} if isinstance(part, str) else _picture(part, image_ids, known_images) for part in message.content
+    ]
 
 
-def _picture(source: ImageSource, image_ids: bool) -> dict[str, Any]:
+def _picture(source: ImageSource, image_ids: bool, known_images: Set[str]) -> dict[str, Any]:
+    if source.sha256 in known_images:
+        return {"type": "image_url", "image_url": None, "uuid": source.sha256}
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + b64encode(source.png).decode("ascii")}}
     return picture | ({"uuid": source.sha256} if image_ids else {})
 

@@ -8,12 +8,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.shown_images import ShownImages
 from inference.openai_wire import Event, WireError, chat_body, lists_vllm, read_event, read_events, read_model_ids, server_message
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class _Again(Exception):
         self.pause = pause
 
 
+class _ImagesForgotten(Exception):
+    """The server refused a request from which pictures were left out."""
+
+
 class OpenAIEngine:
     """Asks the server at `base_url`; `model` is the first that the server lists when it is not given.
 
@@ -79,6 +84,7 @@ class OpenAIEngine:
         self._num_tries = max(1, num_tries)
         self._first_pause = first_pause
         self._image_ids = False  # other servers than vLLM may refuse a field that they do not know
+        self._shown = ShownImages()
         self._interrupted = threading.Event()
         self._socket: socket.socket | None = None  # of the answer that is coming
         self._is_desk = False
@@ -167,14 +173,22 @@ class OpenAIEngine:
         )
 
     def _events(self, request: ChatRequest) -> Iterator[Event]:
-        with (
-            self._lost_connections(),
-            self._client.stream(
-                "POST", f"{self._url}/chat/completions", json=chat_body(request, self.name, image_ids=self._image_ids)
-            ) as response,
-        ):
+        """The events of an answer. Pictures that the server has are left out; they are sent after all when it has them no more."""
+        known = self._shown.known(request) if self._image_ids else frozenset()
+        try:
+            yield from self._asked(request, known)
+        except _ImagesForgotten:
+            self._shown.refused()
+            yield from self._asked(request, frozenset())
+
+    def _asked(self, request: ChatRequest, known_images: Set[str]) -> Iterator[Event]:
+        body = chat_body(request, self.name, image_ids=self._image_ids, known_images=known_images)
+        with self._lost_connections(), self._client.stream("POST", f"{self._url}/chat/completions", json=body) as response:
             self._socket = response.extensions["network_stream"].get_extra_info("socket")
+            if known_images and response.is_client_error and response.status_code not in BUSY:
+                raise _ImagesForgotten
             self._check(response)
+            self._shown.shown(request)
             streamed = "json" not in response.headers.get("content-type", "")
             if self._interrupted.is_set():
                 return

@@ -182,6 +182,18 @@ def test_our_own_client_names_the_mend_when_too_many_images_are_shown(served: Se
     engine.close()
 
 
+def test_pictures_that_are_only_named_give_the_same_answer_and_forgotten_ones_are_sent_again(vllm: Served, truth: list[str]) -> None:
+    engine = OpenAIEngine(base_url=f"{vllm.url}/v1")
+    request = ChatRequest(messages=tuple(SCREENS[0].messages()), max_tokens=MAX_TOKENS)
+    unseen = ChatRequest(messages=tuple(draw_screen(4711).messages()), max_tokens=MAX_TOKENS)
+    assert [engine.chat(request).text for _ in range(2)] == truth[:1] * 2
+    engine._shown.shown(unseen)  # as if it had been, and vLLM had forgotten it
+    named_only = engine.chat(unseen).text
+    engine._shown.refused()
+    assert named_only == engine.chat(unseen).text != ""
+    engine.close()
+
+
 def test_a_client_that_vanishes_frees_its_place(served: Served) -> None:
     body = {
         "model": served.model,

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,39 @@ def test_vllm_alone_is_told_the_digest_of_a_picture_as_its_id(owner: str, uuid: 
         connect(server).chat(REQUEST)
     (body,) = server.asked
     assert body["messages"][1]["content"][1].get("uuid") == uuid
+
+
+def sent_pictures(body: dict[str, Any]) -> list[bool]:
+    """Of each picture of a request whether it was sent, and not only named."""
+    parts = [part for message in body["messages"] if isinstance(message["content"], list) for part in message["content"]]
+    return [part["image_url"] is not None for part in parts if part["type"] == "image_url"]
+
+
+def test_a_picture_that_vllm_has_is_named_and_not_sent_again() -> None:
+    grown = replace(REQUEST, messages=(*REQUEST.messages, Message(role="user", content=(Picture.drawn(30, 30),))))
+    with serving(GOOD, owner="vllm") as server:
+        engine = connect(server)
+        for request in (REQUEST, REQUEST, grown, grown):
+            assert engine.chat(request).finish_reason == "stop"
+    assert [sent_pictures(body) for body in server.asked] == [[True], [False], [False, True], [False, False]]
+    assert server.asked[1]["messages"][1]["content"][1] == {"type": "image_url", "image_url": None, "uuid": PICTURE.sha256}
+
+
+def test_pictures_that_were_forgotten_are_sent_again_and_a_server_that_always_forgets_gets_all() -> None:
+    forgets = refuses(400, {"error": {"message": "Cache miss for image at index 0 but data is not provided."}})
+    with serving(GOOD, forgets, GOOD, forgets, GOOD, forgets, GOOD, owner="vllm") as server:
+        engine = connect(server, num_tries=1)
+        replies = [engine.chat(REQUEST) for _ in range(6)]
+    assert {reply.text for reply in replies} == {replies[0].text}
+    assert [sent_pictures(body) for body in server.asked] == [[True], *[[False], [True]] * 3, [True], [True]]
+
+
+def test_other_servers_get_every_picture_every_time() -> None:
+    with serving(GOOD, owner="somebody") as server:
+        engine = connect(server)
+        for _ in range(2):
+            engine.chat(REQUEST)
+    assert [sent_pictures(body) for body in server.asked] == [[True], [True]]
 
 
 def test_a_server_without_models_is_an_error_that_says_so() -> None:
