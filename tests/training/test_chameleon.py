@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,6 +19,7 @@ from inference.families import Family, load_family
 from tests.inference.chats import PICTURES, ask, user
 from tests.inference.tiny import build_tiny as build_qwen
 from tests.inference.tiny_chameleon import Reference, build_tiny
+from tests.training.processes import finish, options, start
 from training.data.encode import Encoder
 from training.data.exchange import Exchange
 from training.data.model_folder import ModelFolder, open_model_folder
@@ -25,7 +27,7 @@ from training.data.pictures import PictureBook
 from training.data.store import SampleStore, SampleWriter, picture_settings
 from training.errors import DataSetError, PackingLeaks
 from training.packing import IGNORED, Sample, make_pack
-from training.trainer.config import DataConfig, LoraConfig, OptimizerConfig, TrainConfig, WatchConfig
+from training.trainer.config import DataConfig, LoraConfig, OptimizerConfig, ParallelConfig, TrainConfig, WatchConfig, config_json
 from training.trainer.export import merge_adapter
 from training.trainer.model import as_configured, load_model
 from training.trainer.trainer import Trainer
@@ -224,6 +226,25 @@ def test_twenty_steps_lower_the_loss_and_the_model_is_served_again(folder: Path,
     assert said == reference.generate([question], 80) == answer
     assert torch.equal(reference.model.model.vqmodel.quantize.embedding.weight, codes)
     engine.close()
+
+
+def test_sharded_and_in_half_precision_pictures_keep_their_tokens(folder: Path, store: SampleStore, tmp_path: Path) -> None:
+    """Cut to half precision, as sharding cuts what it gathers, the tokenizer would say others, and the run's self-test would stop it."""
+    config = settings(folder, store.folder, tmp_path / "run", dtype="bfloat16", parallel=ParallelConfig(mode="fsdp"))
+    changes = {**flat(config_json(config)), "steps": 3, "data.packs_per_step": 2}
+    finish(start(options({name: value for name, value in changes.items() if value not in (None, [])}), world_size=2))
+    assert len(losses_of(tmp_path / "run")) == 3
+    base, out = load_file(folder / "model.safetensors"), load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert base.keys() == out.keys() and all(torch.equal(base[name], out[name]) for name in base if "vqmodel" in name)
+    assert all(torch.equal(out[name], out[name][:1].expand_as(out[name])) for name in out if name.endswith("q_norm.weight"))
+
+
+def flat(nested: dict[str, Any], at: str = "") -> dict[str, Any]:
+    """By dotted paths."""
+    found: dict[str, Any] = {}
+    for key, value in nested.items():
+        found |= flat(value, f"{at}{key}.") if isinstance(value, dict) else {f"{at}{key}": value}
+    return found
 
 
 def test_adapters_learn_and_merge_into_what_they_computed(folder: Path, samples: list[Sample], tmp_path: Path) -> None:

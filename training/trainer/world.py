@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -92,9 +92,13 @@ def _sharded(network: PackedNetwork, world: World, parallel: ParallelConfig, dty
 
     policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16 if dtype == "bfloat16" else None, reduce_dtype=torch.float32)
     options: dict[str, Any] = {"mesh": _mesh(world, parallel), "mp_policy": policy}
+    whole = set(network.kept_whole())
     for block in blocks_of(network.core):
-        fully_shard(block, **options)
-    fully_shard(network, **options)
+        if whole.isdisjoint(block.parameters()):
+            fully_shard(block, **options)
+    if whole:  # nor are the pixels that come with a pack cut short for it
+        options["mp_policy"] = replace(policy, cast_forward_inputs=False)
+    fully_shard(network, ignored_params=whole, **options)
     return network
 
 

@@ -69,6 +69,10 @@ class PackedNetwork(nn.Module):
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
+    def kept_whole(self) -> Iterator[nn.Parameter]:
+        """What every rank keeps in the weights' own numbers: in others, pictures would have other tokens than when the model is served."""
+        return self.core.model.vqmodel.parameters() if self.is_one_stream else iter(())
+
     def forward(self, pack: Pack, want: Wanted = "loss") -> Tensor:
         if want == "library-logits":
             return self._library_logits(pack)
@@ -174,11 +178,13 @@ class PackedNetwork(nn.Module):
     def _library_logits(self, pack: Pack) -> Tensor:
         if len(pack.cu_seqlens) != 2:
             raise ValueError(f"transformers' own path is for one sample, and this pack has {len(pack.cu_seqlens) - 1}")
-        seen = {}
+        seen: dict[str, Any] = {}
         if pack.pixel_values is not None and pack.grid_thw is not None:
             seen = {"pixel_values": self._patches(pack.pixel_values), "image_grid_thw": pack.grid_thw}
             if self.is_one_stream:
-                seen = {"pixel_values": torch.cat(picture_pixels(pack.pixel_values, pack.grid_thw))}
+                pixels = torch.cat(picture_pixels(pack.pixel_values, pack.grid_thw))
+                with torch.autocast(pixels.device.type, enabled=False):  # see `picture_tokens`
+                    seen = {"mm_encoder_outputs": {"image": self.core.model.get_image_features(pixels, return_dict=True)}}
         use_library_attention(self.core)
         try:
             return cast(Tensor, self.core(**self._inputs(pack), **seen).logits[0])
