@@ -19,6 +19,7 @@ from inference.families import Family, load_family
 from inference.families.catalogue import FAMILIES, load_entry
 from inference.vlm.checkpoint import read_tokenizer
 from plugins.entry import OURS
+from tests.inference.models.tiny_kimi import build_tiny as build_kimi
 from tests.inference.tiny import build_tiny
 from tests.inference.tiny_chameleon import build_tiny as build_chameleon
 
@@ -36,11 +37,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Family], P
         kind = (family.architecture, family.image.factor // 2)
         if kind not in built:
             folder = tmp_path_factory.mktemp("models") / "-".join(map(str, kind))
-            is_chameleon = family.architecture == "chameleon"
-            built[kind] = build_chameleon(folder) if is_chameleon else build_tiny(folder, kind=kind[0], patch=kind[1], length=16384)
+            built[kind] = _build(folder, family)
         return built[kind]
 
     return get
+
+
+def _build(folder: Path, family: Family) -> Path:
+    match family.architecture:
+        case "chameleon":
+            return build_chameleon(folder)
+        case "kimi_vl":
+            return build_kimi(folder, in_token_limit=family.image.max_pixels // 14**2, max_position_embeddings=16384)
+    return build_tiny(folder, kind=family.architecture, patch=family.image.factor // 2, length=16384)
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -74,4 +83,6 @@ def _tokens_without_pictures(folder: Path, messages: Any) -> int:
         for m in messages
     ]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    return len(tokenizer(text.replace("<|image_pad|>", "").replace("<image>", ""), add_special_tokens=False)["input_ids"])
+    for place in ("<|image_pad|>", "<image>", "<|media_pad|>", "<|media_placeholder|>"):
+        text = text.replace(place, "")
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
