@@ -9,8 +9,8 @@ SHARED_BYTES = 227 * 1024  # of an H100, for one program
 NEAR_BYTES = 32 * 2**20  # of keys and values that go by together: well within the 50 MB of an H100's second-level cache
 
 
-# Of a consumer's thread, and of the one that brings tiles; the first consumer gets what the others leave of 504. FlashAttention-3 has 240 and
-# 24; with 24 the assembler of Triton 3.6 spills.
+# Of a consumer's thread, and of the one that brings tiles; the first consumer gets what the others leave of 504.
+# FlashAttention-3 has 240 and 24; with 24 the assembler of Triton 3.6 spills.
 CONSUMER_REGISTERS = 232
 PRODUCER_REGISTERS = 40
 
