@@ -19,7 +19,18 @@ CONFIG_FILE = Path("deftly.toml")
 PREFIX = "DEFTLY_"
 # Variables that are no options of a command, and are read where they are used.
 NOT_OPTIONS = frozenset(
-    {"DEFTLY_API_KEY", "DEFTLY_ATTENTION", "DEFTLY_DEBUG", "DEFTLY_PYTHON", "DEFTLY_THREADS", "DEFTLY_TOKEN", "DEFTLY_VLLM_PYTHON"}
+    {
+        "DEFTLY_API_KEY",
+        "DEFTLY_ATTENTION",
+        "DEFTLY_ATTENTION_TUNE",
+        "DEFTLY_CACHE",
+        "DEFTLY_CPU_ISA",
+        "DEFTLY_DEBUG",
+        "DEFTLY_PYTHON",
+        "DEFTLY_THREADS",
+        "DEFTLY_TOKEN",
+        "DEFTLY_VLLM_PYTHON",
+    }
 )
 
 Reader = Callable[[object], object]
