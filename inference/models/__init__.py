@@ -8,11 +8,12 @@ BUNDLED = "deftly_tiny"
 
 
 def register_native_models() -> None:
-    """Let transformers' Auto classes know the models that are written here."""
-    from inference.models import kimi_vl, opencua
+    """Let transformers' Auto classes know the models that are written here, and write others as they were published."""
+    from inference.models import kimi_vl, opencua, published_layouts
 
     kimi_vl.register()
     opencua.register()
+    published_layouts.register()
 
 
 class MissingModel(ValueError):

@@ -125,7 +125,7 @@ class LibraryWay:
         ]
         row = torch.tensor([ids])
         words = {"input_ids": row, "attention_mask": torch.ones_like(row)}
-        if not self._is_kimi:
+        if self._model.config.model_type.startswith("qwen"):  # their positions follow from where pictures are
             words["mm_token_type_ids"] = (row == token).int()
         return {name: value.to(self._device) for name, value in (words | seen).items()}
 

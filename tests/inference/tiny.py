@@ -35,23 +35,28 @@ HYBRID = {
     "rope_parameters": INTERLEAVED | {"partial_rotary_factor": 1.0},
     "layer_types": ["linear_attention", "full_attention"],
     "linear_conv_kernel_dim": 4,
-    "linear_key_head_dim": 32,  # vLLM on a CPU has multiples of this
-    "linear_value_head_dim": 32,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
     "linear_num_key_heads": 2,
     "linear_num_value_heads": 4,
 }
-EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32}
+# As published configurations say. transformers does the first three whatever is said; vLLM asks, and ties no embeddings here.
+SAID_FOR_VLLM = {"norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": [], "tie_word_embeddings": False}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 
 
-def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: int = PATCH, length: int = 4096) -> Path:
-    """Write a model of `kind` into `folder`. Its weights are spread wide, so that the most likely token is so by more than rounding."""
+def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: int = PATCH, length: int = 4096, **text: Any) -> Path:
+    """Write a model of `kind` into `folder`, with `text` in its language model's configuration.
+
+    Its weights are spread wide, so that the most likely token is so by more than rounding.
+    """
     import torch
     from transformers import AutoModelForImageTextToText
 
     register_native_models()
     tokenizer = _tokenizer(OPENCUA, OPENCUA_TEMPLATE) if kind == "opencua" else _tokenizer(SPECIAL, CHAT_TEMPLATE)
     torch.manual_seed(seed)
-    model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer, patch, length))
+    model = AutoModelForImageTextToText.from_config(_config(kind, tokenizer, patch, length, text))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     with quiet():
@@ -63,7 +68,7 @@ def build_tiny(folder: Path, *, kind: str = "qwen2_5_vl", seed: int = 0, patch: 
     return folder
 
 
-def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
+def _config(kind: str, tokenizer: Any, patch: int, length: int, given: dict[str, Any]) -> Any:
     from transformers import AutoConfig
 
     text, eyes = _text(tokenizer, length), _eyes(patch)
@@ -79,12 +84,14 @@ def _config(kind: str, tokenizer: Any, patch: int, length: int) -> Any:
             eyes |= {"deepstack_visual_indexes": [0, 1]} if kind.startswith("qwen3_vl") else {}
             text |= HYBRID if kind.startswith("qwen3_5") else {}
             text |= EXPERTS if kind.endswith("_moe") else {}
+            text |= {"qwen3_vl_moe": SAID_FOR_VLLM, "qwen3_5_moe": {"shared_expert_intermediate_size": 32}}.get(kind, {})
+    text |= given
     if kind == "opencua":
         hole = tokenizer.convert_tokens_to_ids("<|media_placeholder|>")
         return AutoConfig.for_model(kind, text_config=text | ONE_DIMENSION, vision_config=eyes, media_placeholder_token_id=hole)
     holes = {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("vision_start", "vision_end")}
     holes |= {f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{name}_pad|>") for name in ("image", "video")}
-    return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=True, **holes)
+    return AutoConfig.for_model(kind, text_config=text, vision_config=eyes, tie_word_embeddings=text["tie_word_embeddings"], **holes)
 
 
 def _text(tokenizer: Any, length: int) -> dict[str, Any]:

@@ -124,13 +124,27 @@ class OpenCUAForConditionalGeneration(OpenCUAPreTrainedModel, GenerationMixin): 
         self,
         input_ids: Tensor | None = None,
         *,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
         past_key_values: Any = None,
+        pixel_values: Tensor | None = None,
+        image_grid_thw: Tensor | None = None,
+        mm_encoder_outputs: dict[str, Any] | None = None,
         labels: Tensor | None = None,
         logits_to_keep: int | Tensor = 0,
         **options: Any,
     ) -> CausalLMOutputWithPast:
-        """`options` are those of `OpenCUAModel.forward`, and for packed rows `cu_seq_lens_q` and the like."""
-        output = self.model(input_ids, past_key_values=past_key_values, **options)
+        """`options` are `inputs_embeds`, and for packed rows `cu_seq_lens_q` and the like. (`generate` reads the others' names.)"""
+        output = self.model(
+            input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            pixel_values=pixel_values,
+            image_grid_thw=image_grid_thw,
+            mm_encoder_outputs=mm_encoder_outputs,
+            **options,
+        )
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         logits = self.lm_head(output.last_hidden_state[:, kept])
         loss = None

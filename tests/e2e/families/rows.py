@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 from inference.families import Family, History, Prompt, load_family
 from tests.inference import tiny, tiny_chameleon
@@ -47,8 +48,8 @@ class Row:
 
 
 def _qwen(kind: str) -> Callable[..., Path]:
-    def build(folder: Path, family: Family) -> Path:
-        tiny.build_tiny(folder, kind=kind, patch=family.image.factor // 2)
+    def build(folder: Path, family: Family, **sizes: int) -> Path:
+        tiny.build_tiny(folder, kind=kind, patch=family.image.factor // 2, **sizes)
         return _with_limits(folder, family)
 
     return build
@@ -93,13 +94,19 @@ class NameParts(MetaPathFinder):
 sys.meta_path.insert(0, NameParts())
 """
 
+# vLLM's gated delta rule for CPUs is there in bfloat16 and for the published size of heads.
+BY_VLLM_GATED_DELTA: dict[str, Any] = {
+    "vllm_dtype": "bfloat16",
+    "vllm_sizes": {"linear_key_head_dim": 128, "linear_value_head_dim": 128},
+}
+
 ROWS = (
     Row(kind="qwen2_vl", family="uitars-1.0", build=_qwen("qwen2_vl")),
     Row(kind="qwen2_5_vl", family="qwen2.5-vl", build=_qwen("qwen2_5_vl")),
     Row(kind="qwen3_vl", family="qwen3-vl", build=_qwen("qwen3_vl")),
     Row(kind="qwen3_vl_moe", family="qwen3-vl", build=_qwen("qwen3_vl_moe"), steps=40),
-    Row(kind="qwen3_5", family="qwen3.5", build=_qwen("qwen3_5"), vllm_dtype="bfloat16"),
-    Row(kind="qwen3_5_moe", family="qwen3.5", build=_qwen("qwen3_5_moe"), steps=40, vllm_dtype="bfloat16"),
+    Row(kind="qwen3_5", family="qwen3.5", build=_qwen("qwen3_5"), **BY_VLLM_GATED_DELTA),
+    Row(kind="qwen3_5_moe", family="qwen3.5", build=_qwen("qwen3_5_moe"), steps=40, **BY_VLLM_GATED_DELTA),
     Row(
         kind="kimi_vl",
         family="kimi-vl",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiktoken
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from actions.geometry import Size
@@ -75,6 +75,7 @@ TIKTOKEN = tiktoken.Encoding(
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("click the 在这里 \n\r\t'sLL12345")), max_size=60))
 def test_tokens_are_those_of_tiktoken_and_spell_the_text(text: str) -> None:
+    assume(not any(name in text for name in special_tokens(len(ranks())).values()))  # Hypothesis draws words of the source, too
     ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
     assert ids == TIKTOKEN.encode_ordinary(text)
     assert TOKENIZER.decode(ids) == text
