@@ -43,7 +43,7 @@ setup-triton: setup-dev  ## the Triton that torch 2.11 brings, beside the instal
 soak: setup-dev  ## ten minutes of mixed load on the embedded server: memory stays flat, and nothing fails
 	@$(PYTHON) -m benchmarks.serve_soak
 
-families: setup-dev setup-vllm  ## every architecture at the size of a toy, the whole way, and served by vLLM: some twenty minutes
+families: setup-dev setup-vllm  ## every architecture at the size of a toy, the whole way, and served by vLLM: nine minutes
 	@DEFTLY_FAMILIES_VLLM=1 $(PYTHON) -m pytest tests/e2e/families -v
 
 lint: setup-dev  ## ruff and mypy
