@@ -21,10 +21,11 @@ setup-vllm: setup-dev  ## vLLM in an environment of its own, .venv-vllm
 demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
 	@$(PYTHON) -m deftly.demo
 
-# They wait as much as they compute: two processes on two cores.
-TEST_PROCESSES ?= 2
+# They wait as much as they compute: three processes on two cores.
+TEST_PROCESSES ?= 3
 
-test: setup-dev setup-vllm-if-possible setup-triton lint  ## lint, types and every test
+test: setup-dev  ## lint, types and every test
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target setup-vllm-if-possible setup-triton lint
 	@$(PYTHON) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 FUZZ_RUNS ?= 5000000
