@@ -136,7 +136,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as seeds:
         write_seeds(Path(seeds))
         sys.addaudithook(watch)
-        atheris.Setup([*sys.argv, "-max_len=1024", "-timeout=10", "-print_final_stats=1", "-verbosity=0", seeds], test_one_input)
+        usual = ("-max_len=1024", "-timeout=10", "-print_final_stats=1", "-verbosity=0")
+        atheris.Setup([sys.argv[0], *usual, *sys.argv[1:], seeds], test_one_input)
         atheris.Fuzz()
 
 
