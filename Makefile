@@ -57,11 +57,13 @@ format: setup-dev  ## put the code in shape
 	@$(PYTHON) -m ruff format .
 
 TINY ?= train-tiny-run
+START ?=
 
-train-tiny: setup  ## train the bundled model again, from scratch: hours on two cores; stops and goes on at will
-	@$(PYTHON) -m training.tiny.prepare --out $(TINY)/data --rounds 7
+train-tiny: setup  ## train the bundled model again, from scratch or from START=FOLDER: hours on two cores; stops and goes on at will
+	@$(PYTHON) -m training.tiny.prepare --out $(TINY)/data --rounds 7 --part 1/2 & other=$$!; \
+		$(PYTHON) -m training.tiny.prepare --out $(TINY)/data --rounds 7 --part 2/2 && wait $$other
 	@MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 \
-		$(PYTHON) -m training.tiny.train --shards $(TINY)/data/shards --run $(TINY)/run
+		$(PYTHON) -m training.tiny.train --shards $(TINY)/data/shards --run $(TINY)/run $(if $(START),--start $(START))
 	@$(PYTHON) -m training.tiny.export --run $(TINY)/run --out $(TINY)/model
 	@$(PYTHON) -m deftly eval miniwob --model $(TINY)/model --episodes $(TINY)/episodes --report $(TINY)/report.json
 	@$(PYTHON) -m training.tiny.card --model $(TINY)/model --report $(TINY)/report.json

@@ -28,15 +28,24 @@ def prepare_chunk(out: Path, computer: MiniWob, task: str, first_seed: int, coun
     return samples
 
 
+def _part(text: str) -> tuple[int, int]:
+    own, _, parts = text.partition("/")
+    if not (own.isdecimal() and parts.isdecimal() and 1 <= int(own) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 1/2")
+    return int(own), int(parts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tasks", nargs="*", default=None, help="default: every task that has an expert")
     parser.add_argument("--chunk", type=int, default=24, help="episodes of a task between two shards")
     parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="which of N programs that share the tasks")
     parser.add_argument("--keep-episodes", action="store_true", help="keep the episodes beside the shards (about 30 KB a step)")
     options = parser.parse_args()
-    tasks = options.tasks or sorted(EXPERTS)
+    own, parts = options.part
+    tasks = (options.tasks or sorted(EXPERTS))[own - 1 :: parts]
     (options.out / "shards").mkdir(parents=True, exist_ok=True)
     with MiniWob(settle=False) as computer:
         for number in range(options.rounds):

@@ -28,12 +28,14 @@ from training.tiny.objective import Objective, fourier_numbers
 from training.tiny.samples import Questioner
 from training.tiny.shards import read_shard
 from training.tiny.shared_prefix import SharedPrefixModel
+from training.tiny.start import start_from
 from training.tiny.tokenizer import build_tokenizer, frequent_words
 
 WORD_COUNT = 12  # a word this frequent in the first shards is one token
 MUON_RATE = 2e-3
 ADAM_RATE = 2e-3
 NEAR_PX = 12
+HEAD_STEPS = 60  # after --start: first the auxiliary heads alone, which are new, and would else shake what is known
 # Long tasks and those that ask for close reading would take most of the time; a task that is not named weighs 1.
 TASK_WEIGHTS = {
     "click-test": 0.5,
@@ -69,7 +71,10 @@ class Trainer:
         self.pool = Pool(options.shards, self.encoder)
         self.model = build_model(tokenizer)
         self.objective = Objective(SharedPrefixModel(self.model, self.encoder.before, self.encoder.after), self.encoder)
-        fourier_numbers(self.model.get_input_embeddings().weight, self.objective)
+        if options.start is None:
+            fourier_numbers(self.model.get_input_embeddings().weight, self.objective)
+        else:
+            start_from(options.start, self.model, tokenizer)
         smooth_numbers(self.model.get_input_embeddings(), self.objective.number_ids)
         self.rng = random.Random(0)
         self.step = 0
@@ -137,6 +142,8 @@ class Trainer:
             reading = self.seconds / 60 < self.options.reading_minutes
             losses = self.objective.read(batch) if reading else self.objective(batch)
         losses.total.backward()
+        if self.options.start is not None and self.step < HEAD_STEPS:
+            self.model.zero_grad(set_to_none=True)
         nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -225,6 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a deftly-tiny to go on from; its vocabulary may be another")
     parser.add_argument("--minutes", type=float, default=95, help="training time in all, over every start")
     parser.add_argument("--decay", type=float, default=0.6, help="share of the time over which the learning rate falls")
     parser.add_argument("--reading-minutes", type=float, default=6, help="time at the start for reading alone")
