@@ -3,7 +3,7 @@
     python benchmarks/kimi_speed.py [--rounds 5] [--tokens 512] [--json]
 
 Hidden 512, 8 layers, 16 experts of which a token asks 4, float32. The two take turns, and the median of each is taken, so that a busy
-machine is busy for both.
+machine is busy for both; beside the ratio stand the least and the largest of any round.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def models(folder: Path) -> tuple[Any, Any]:
     return ours, theirs
 
 
-def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, after one round that is not counted."""
+def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each in every round, after one that is not counted."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
@@ -74,7 +74,7 @@ def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, f
             call()
             if number:
                 taken[name].append(1000 * (time.perf_counter() - started))
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return taken
 
 
 def forward(model: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -116,9 +116,12 @@ def measure(rounds: int, num_tokens: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(what: str, baseline: str, times: dict[str, float], apart: float) -> dict[str, Any]:
-    ratio = times["baseline"] / times["ours"]
-    return {"what": what, "baseline": baseline, "ours_ms": times["ours"], "baseline_ms": times["baseline"], "ratio": ratio, "apart": apart}
+def _row(what: str, baseline: str, times: dict[str, list[float]], apart: float) -> dict[str, Any]:
+    """Medians; `spread` is from the least to the largest of the rounds' own ratios."""
+    medians = {f"{name}_ms": statistics.median(taken) for name, taken in times.items()}
+    ratios = [baseline / ours for ours, baseline in zip(times["ours"], times["baseline"], strict=True)]
+    ratio = medians["baseline_ms"] / medians["ours_ms"]
+    return {"what": what, "baseline": baseline, **medians, "ratio": ratio, "spread": [min(ratios), max(ratios)], "apart": apart}
 
 
 def main() -> None:
@@ -134,7 +137,8 @@ def main() -> None:
         return
     for row in rows:
         times = f"{row['ours_ms']:8.1f} ms   {row['baseline']:<22} {row['baseline_ms']:8.1f} ms"
-        print(f"{row['what']:<34} {times}   {row['ratio']:.2f}x   apart by {row['apart']:.1g}")
+        least, largest = row["spread"]
+        print(f"{row['what']:<34} {times}   {row['ratio']:.2f}x ({least:.2f} to {largest:.2f})   apart by {row['apart']:.1g}")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from inference.models.kimi_vl.vision import (
     merge_patches,
     picture_turns,
 )
+from inference.models.products import Linear
 
 # From the published names to ours; transformers turns them round when it saves.
 RENAMES: tuple[tuple[str, str], ...] = (
@@ -266,7 +267,7 @@ class KimiVLForConditionalGeneration(KimiVLPreTrainedModel, GenerationMixin):  #
         super().__init__(config)
         self.model = KimiVLModel(config)
         text: Any = config.text_config
-        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.lm_head = Linear(text.hidden_size, text.vocab_size, bias=False)
         self.post_init()
 
     def get_image_features(

@@ -17,6 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from inference.models.kimi_vl.attention import Segments, attend
 from inference.models.kimi_vl.experts import MixtureOfExperts
+from inference.models.products import Linear, gated
 
 
 class RMSNorm(nn.Module):
@@ -32,12 +33,16 @@ class RMSNorm(nn.Module):
 class MLP(nn.Module):
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(width, inner, bias=False)
-        self.up_proj = nn.Linear(width, inner, bias=False)
-        self.down_proj = nn.Linear(inner, width, bias=False)
+        self.gate_proj = Linear(width, inner, bias=False)
+        self.up_proj = Linear(width, inner, bias=False)
+        self.down_proj = Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+        if type(self.gate_proj) is type(self.up_proj) is Linear:
+            opened = gated(x, self.gate_proj.weight, self.up_proj.weight)
+        else:
+            opened = functional.silu(self.gate_proj(x)) * self.up_proj(x)
+        out: Tensor = self.down_proj(opened)
         return out
 
 
@@ -80,11 +85,11 @@ class LatentAttention(nn.Module):
         self.rank = config.kv_lora_rank
         self.scale = (self.nope + self.rope) ** -0.5
         width, heads = config.hidden_size, self.num_heads
-        self.q_proj = nn.Linear(width, heads * (self.nope + self.rope), bias=False)
-        self.kv_a_proj_with_mqa = nn.Linear(width, self.rank + self.rope, bias=False)
+        self.q_proj = Linear(width, heads * (self.nope + self.rope), bias=False)
+        self.kv_a_proj_with_mqa = Linear(width, self.rank + self.rope, bias=False)
         self.kv_a_layernorm = RMSNorm(self.rank, eps=1e-6)  # the class's own default in the published code, not rms_norm_eps
-        self.kv_b_proj = nn.Linear(self.rank, heads * (self.nope + self.value), bias=False)
-        self.o_proj = nn.Linear(heads * self.value, width, bias=False)
+        self.kv_b_proj = Linear(self.rank, heads * (self.nope + self.value), bias=False)
+        self.o_proj = Linear(heads * self.value, width, bias=False)
 
     def forward(self, x: Tensor, row: Row) -> Tensor:
         batch, length, _ = x.shape
@@ -133,7 +138,8 @@ class LatentAttention(nn.Module):
     def _may_absorb(self) -> bool:
         """Not through an adapter or a quantised layer, whose weight alone is not what it computes."""
         return (
-            type(self.kv_b_proj) is nn.Linear
+            type(self.kv_b_proj) is Linear
+            and type(self.kv_b_proj.weight) is nn.Parameter
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled(self.o_proj.weight.device.type)
         )

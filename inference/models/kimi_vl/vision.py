@@ -17,6 +17,7 @@ from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from inference.models.kimi_vl.attention import Segments, attend
+from inference.models.products import Linear, fused, linear
 
 THETA = 10000.0
 MAX_SIDE = 512  # patches
@@ -56,7 +57,7 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, pixels: Tensor, grids: Sequence[Grid]) -> Tensor:
         weight = self.proj.weight
-        embedded = functional.linear(pixels.flatten(1).to(weight.dtype), weight.flatten(1), self.proj.bias)
+        embedded = linear(pixels.flatten(1).to(weight.dtype), weight.flatten(1), self.proj.bias)
         out: Tensor = embedded + self.pos_emb(grids)
         return out
 
@@ -89,11 +90,11 @@ def turn(x: Tensor, by: Tensor) -> Tensor:
 class VisionMLP(nn.Module):
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.fc0 = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.fc1 = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.fc0 = Linear(config.hidden_size, config.intermediate_size)
+        self.fc1 = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc1(functional.gelu(self.fc0(x), approximate="tanh"))
+        out: Tensor = self.fc1(fused(self.fc0, x, "gelu_tanh"))
         return out
 
 
@@ -107,8 +108,8 @@ class VisionBlock(GradientCheckpointingLayer):  # type: ignore[misc]
         self.num_heads = config.num_attention_heads
         self.norm0 = nn.LayerNorm(width, eps=1e-5)
         self.norm1 = nn.LayerNorm(width, eps=1e-5)
-        self.wqkv = nn.Linear(width, 3 * width)
-        self.wo = nn.Linear(width, width)
+        self.wqkv = Linear(width, 3 * width)
+        self.wo = Linear(width, width)
         self.mlp = VisionMLP(config)
 
     def forward(self, x: Tensor, turns: Turns) -> Tensor:
@@ -117,9 +118,9 @@ class VisionBlock(GradientCheckpointingLayer):  # type: ignore[misc]
         return out
 
     def _attention(self, x: Tensor, turns: Turns) -> Tensor:
-        q, k, v = self.wqkv(x).view(len(x), 3, self.num_heads, -1).unbind(1)
-        turned = turn(torch.cat([q, k], dim=1), turns.rotations)
-        q, k = turned.chunk(2, dim=1)
+        qkv = self.wqkv(x).view(len(x), 3 * self.num_heads, -1)
+        q, k = turn(qkv[:, : 2 * self.num_heads], turns.rotations).chunk(2, dim=1)
+        v = qkv[:, 2 * self.num_heads :]
         seen = attend(q, k, v, turns.segments, causal=False, scale=q.shape[-1] ** -0.5, how=self.config._attn_implementation)
         out: Tensor = self.wo(seen.flatten(1))
         return out
@@ -176,9 +177,9 @@ class Projector(nn.Module):
         super().__init__()
         width = eyes.hidden_size * eyes.merge_kernel_size[0] * eyes.merge_kernel_size[1]
         self.pre_norm = nn.LayerNorm(eyes.hidden_size, eps=1e-5)
-        self.linear_1 = nn.Linear(width, width)
-        self.linear_2 = nn.Linear(width, text_width)
+        self.linear_1 = Linear(width, width)
+        self.linear_2 = Linear(width, text_width)
 
     def forward(self, merged: Tensor) -> Tensor:
-        out: Tensor = self.linear_2(functional.gelu(self.linear_1(self.pre_norm(merged).flatten(1))))
+        out: Tensor = self.linear_2(fused(self.linear_1, self.pre_norm(merged).flatten(1), "gelu"))
         return out
