@@ -5,49 +5,21 @@ from __future__ import annotations
 import copy
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Set
-from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from contextlib import closing, suppress
+from typing import TypeVar
 
 from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.server_trouble import BUSY, Again, Trouble
+from inference.engines.server_url import DEFAULT_BASE_URL, checked_url, is_loopback, tls_of, without_password
 from inference.engines.shown_images import ShownImages
-from inference.openai_wire import Event, WireError, chat_body, lists_vllm, read_event, read_events, read_model_ids, server_message
-
-if TYPE_CHECKING:
-    import httpx
+from inference.openai_wire import Event, chat_body, lists_vllm, read_event, read_events, read_model_ids
 
 T = TypeVar("T")
 
-DEFAULT_BASE_URL = "http://127.0.0.1:8000/v1"
 LONGEST_PAUSE_SECONDS = 20.0
-BUSY = frozenset({408, 429, 500, 502, 503, 504})
-MENDS = {
-    401: "give a valid key by api_key or DEFTLY_API_KEY",
-    403: "give a key that may use this model by api_key or DEFTLY_API_KEY",
-    404: "check base_url (it usually ends in /v1) and model",
-    413: "show fewer or smaller screenshots (history.images, image.max_pixels of the family)",
-    429: "it gets more requests than it allows: try later",
-}
-# What vLLM says when it was started with limits that are too narrow for an episode.
-HINTS = {
-    "may be provided": "start vLLM with --limit-mm-per-prompt '{\"image\": N}', or lower history.images of the family",
-    "context length": "start vLLM with a larger --max-model-len, or show less (history.images, history.max_steps of the family)",
-    "longer than the maximum model length": "start vLLM with a larger --max-model-len, or show less (history.images of the family)",
-    "not a multimodal model": "serve a vision-language model",
-}
-
-
-class _Again(Exception):
-    """A try failed in a way that another may not; `error` is what to say if none works, `pause` what the server asks to wait."""
-
-    def __init__(self, error: EngineError, pause: float = 0.0) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.pause = pause
 
 
 class _ImagesForgotten(Exception):
@@ -79,8 +51,8 @@ class OpenAIEngine:
     ) -> None:
         import httpx
 
-        self._url = _checked_url(base_url)
-        self._timeout = timeout
+        self._url = checked_url(base_url)
+        self._trouble = Trouble(self._url, timeout)
         self._num_tries = max(1, num_tries)
         self._first_pause = first_pause
         self._image_ids = False  # other servers than vLLM may refuse a field that they do not know
@@ -92,9 +64,9 @@ class OpenAIEngine:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            verify=_tls(self._url),
+            verify=tls_of(self._url),
             transport=None if uds is None else httpx.HTTPTransport(uds=uds),
-            trust_env=not _is_loopback(self._url),  # a proxy cannot reach this machine's own servers
+            trust_env=not is_loopback(self._url),  # a proxy cannot reach this machine's own servers
         )
         try:
             self.name = model or self._try(self._first_model)
@@ -117,7 +89,7 @@ class OpenAIEngine:
             yield first
             try:
                 return (yield from answer)
-            except _Again as again:
+            except Again as again:
                 raise again.error from again
 
     def interrupt(self) -> None:
@@ -153,7 +125,7 @@ class OpenAIEngine:
                     yield event.text
                 finish_reason = event.finish_reason or finish_reason
                 usage = event.usage or usage
-        except (_Again, EngineError):
+        except (Again, EngineError):
             if not self._interrupted.is_set():  # else it is we who cut the connection
                 raise
         finally:
@@ -161,7 +133,7 @@ class OpenAIEngine:
         if finish_reason is None and self._interrupted.is_set():
             finish_reason = "interrupted"
         if finish_reason is None:
-            raise _Again(self._error("ended its answer in the middle", "see its log; it may be out of memory"))
+            raise Again(self._trouble.error("ended its answer in the middle", "see its log; it may be out of memory"))
         return Reply(
             text="".join(pieces),
             num_prompt_tokens=_count(usage, "prompt_tokens"),
@@ -183,77 +155,45 @@ class OpenAIEngine:
 
     def _asked(self, request: ChatRequest, known_images: Set[str]) -> Iterator[Event]:
         body = chat_body(request, self.name, image_ids=self._image_ids, known_images=known_images)
-        with self._lost_connections(), self._client.stream("POST", f"{self._url}/chat/completions", json=body) as response:
+        with self._trouble.lost_connections(), self._client.stream("POST", f"{self._url}/chat/completions", json=body) as response:
             self._socket = response.extensions["network_stream"].get_extra_info("socket")
             if known_images and response.is_client_error and response.status_code not in BUSY:
                 raise _ImagesForgotten
-            self._check(response)
+            self._trouble.check(response)
             self._shown.shown(request)
             streamed = "json" not in response.headers.get("content-type", "")
             if self._interrupted.is_set():
                 return
             for event in read_events(_lines(response.iter_bytes())) if streamed else [read_event(response.read())]:
                 if event.error is not None:
-                    raise self._refusal(event.code or 500, event.error)
+                    raise self._trouble.refusal(event.code or 500, event.error)
                 yield event
 
     def _first_model(self) -> str:
-        with self._lost_connections():
+        with self._trouble.lost_connections():
             response = self._client.get(f"{self._url}/models")
-            self._check(response)
+            self._trouble.check(response)
             names = read_model_ids(response.content)
             self._image_ids = lists_vllm(response.content)
         if not names:
-            raise self._error("lists no model", "start it with one, or give model")
+            raise self._trouble.error("lists no model", "start it with one, or give model")
         return names[0]
 
     def _try(self, ask: Callable[[], T]) -> T:
         """What `ask` returns, asked again while the server is away or busy."""
         if self._client.is_closed:
-            raise EngineError(f"the connection to {_without_password(self._url)} is closed: open the engine again")
+            raise EngineError(f"the connection to {without_password(self._url)} is closed: open the engine again")
         pause = self._first_pause
         for tries_left in reversed(range(self._num_tries)):
             try:
                 return ask()
-            except _Again as again:
+            except Again as again:
                 if not tries_left:
                     times = "" if self._num_tries == 1 else f" (tried {self._num_tries} times)"
                     raise EngineError(f"{again.error}{times}") from again
                 time.sleep(min(max(pause, again.pause), LONGEST_PAUSE_SECONDS))
                 pause *= 2
         raise AssertionError("the last try returns or raises")
-
-    def _check(self, response: httpx.Response) -> None:
-        """Raise what a bad status says."""
-        if response.is_success:
-            return
-        response.read()
-        retry_after = response.headers.get("retry-after", "")
-        raise self._refusal(response.status_code, server_message(response.content), float(retry_after) if retry_after.isdigit() else 0.0)
-
-    def _refusal(self, status: int, message: str, pause: float = 0.0) -> EngineError | _Again:
-        mend = next((mend for words, mend in HINTS.items() if words in message), MENDS.get(status, "see its log"))
-        error = self._error(f"answered {status}: {message or 'nothing more'}", mend)
-        return _Again(error, pause) if status in BUSY else error
-
-    @contextmanager
-    def _lost_connections(self) -> Iterator[None]:
-        """What httpx raises, in words; what is worth another try as `_Again`."""
-        import httpx
-
-        try:
-            yield
-        except httpx.ConnectError as error:
-            raise _Again(self._error(f"cannot be reached ({error})", "start it, or correct base_url")) from error
-        except httpx.ReadTimeout as error:
-            raise self._error(f"was silent for {self._timeout:g} s", "see whether it hangs, or raise timeout") from error
-        except httpx.TransportError as error:
-            raise _Again(self._error(f"broke the connection ({error or type(error).__name__})", "see its log")) from error
-        except (WireError, httpx.DecodingError) as error:
-            raise self._error(f"sent {error}", "check that base_url is an OpenAI-compatible server's") from error
-
-    def _error(self, what: str, mend: str) -> EngineError:
-        return EngineError(f"the model server at {_without_password(self._url)} {what}: {mend}")
 
 
 def _run_out(answer: Generator[str, None, Reply]) -> Reply:
@@ -287,27 +227,3 @@ def _count(counters: object, name: str) -> int:
     """A counter of the usage; servers leave out what they do not count."""
     value = counters.get(name) if isinstance(counters, Mapping) else None
     return value if isinstance(value, int) else 0
-
-
-def _checked_url(base_url: str) -> str:
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"base_url is {base_url!r}: it must be the URL of a server, such as {DEFAULT_BASE_URL}")
-    path = parts.path.rstrip("/") or "/v1"
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-
-
-def _tls(url: str) -> ssl.SSLContext | bool:
-    """Without TLS there is nothing to verify, and the authorities' certificates, slow to load, are left out: none is trusted."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http:") else True
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _without_password(url: str) -> str:
-    """For messages: a URL may carry a user and a password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
