@@ -1,17 +1,19 @@
 """Steps a second of `deftly eval` on a real vLLM server, beside the obvious serial loop that asks one step after the other.
 
-python benchmarks/eval_throughput.py [--steps 96] [--concurrency 8] [--rounds 2] [--python PATH] [--base-url URL] [--json]
+python -m benchmarks.eval_throughput [--steps 48] [--concurrency 8] [--rounds 6] [--copies 1] [--python PATH] [--base-url URL] [--json]
 
-The server runs the bundled model on this machine's processor, from the environment that `make setup-vllm` makes (or DEFTLY_VLLM_PYTHON), or
-is the one at `--base-url`. Both ways ask the same questions, about the same recorded screens, with the same messages; the serial loop is
-three lines over the openai package's client, on one connection that is kept. Rounds take turns, and each has pictures of its own, so that
-neither finds the other's work in the server's cache.
+The server runs the bundled model on this machine's processor, from the environment that `make setup-vllm` makes (or DEFTLY_VLLM_PYTHON),
+with the variables that `deftly serve` gives it and as many copies of the model as `--copies` says, or is the one at `--base-url`. Both ways
+ask the same server the same questions, about the same recorded screens, with the same messages; the serial loop is three lines over the
+openai package's client, on one connection that is kept. Rounds take turns, and each has pictures of its own, so that neither finds the
+other's work in the server's cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import sys
@@ -35,6 +37,8 @@ from inference.engines.openai import OpenAIEngine
 from inference.families import Family, load_family
 from inference.models import bundled_model
 from inference.openai_wire import chat_body
+from server.backends.vllm_command import Parallelism, VllmOrder, find_vllm_python
+from server.backends.vllm_environment import vllm_environment
 
 SCREEN = Size(320, 320)
 EPISODE_STEPS = 4
@@ -53,32 +57,41 @@ SERVER = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--steps", type=int, default=96, help="of each way in each round")
+    parser.add_argument("--steps", type=int, default=48, help="of each way in each round")
     parser.add_argument("--concurrency", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--copies", type=int, default=1, help="of the model (vLLM's --data-parallel-size), for both ways alike")
+    parser.add_argument("--as-it-comes", action="store_true", help="vLLM without the environment that `deftly serve` gives it")
     parser.add_argument("--python", type=Path, help="of an environment with vLLM")
     parser.add_argument("--base-url", metavar="URL", help="of a server that runs already")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # else the server would be left behind
-    with tempfile.TemporaryDirectory() as scratch, server(options.python, options.base_url, Path(scratch)) as url:
+    with tempfile.TemporaryDirectory() as scratch, server(options, Path(scratch)) as url:
         told = measure(url, options.steps, options.concurrency, options.rounds, Path(scratch))
     print(json.dumps(told) if options.json else "\n".join(f"{name:<32} {value}" for name, value in told.items()))
 
 
 @contextmanager
-def server(python: Path | None, url: str | None, scratch: Path) -> Iterator[str]:
+def server(options: argparse.Namespace, scratch: Path) -> Iterator[str]:
     """The base URL of a server with the bundled model."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.e2e.vllm_server import find_vllm, serving_vllm
+    from tests.e2e.vllm_server import serving_vllm
 
-    if url:
-        yield url
+    if options.base_url:
+        yield options.base_url
         return
-    found = python or find_vllm()
-    if found is None:
-        raise SystemExit("no vLLM: `make setup-vllm`, set DEFTLY_VLLM_PYTHON, or give --base-url")
-    with serving_vllm(found, bundled_model(), scratch, *SERVER) as started:
+    order = VllmOrder(
+        python=find_vllm_python(options.python),
+        model=str(bundled_model()),
+        name="deftly_tiny",
+        family=load_family("deftly-tiny"),
+        max_images=1,
+        parallelism=Parallelism(data=options.copies),
+    )
+    environment = {} if options.as_it_comes else {k: v for k, v in vllm_environment(os.environ, order).items() if k not in os.environ}
+    copies = ("--data-parallel-size", str(options.copies)) if options.copies > 1 else ()
+    with serving_vllm(order.python, bundled_model(), scratch, *SERVER, *copies, environment=environment) as started:
         yield started
 
 
@@ -90,13 +103,14 @@ def measure(url: str, count: int, concurrency: int, rounds: int, scratch: Path) 
     for number in range(rounds):
         serial_rates.append(serial(made_up(count, 2 * number, scratch), url, family))
         full_rates.append(full(made_up(count, 2 * number + 1, scratch), url, family, concurrency, scratch / f"run{number}"))
+    ratios = [fast / slow for slow, fast in zip(serial_rates, full_rates, strict=True)]
     return {
         "steps": count,
         "in_flight": concurrency,
         "serial_steps_per_second": round(statistics.median(serial_rates), 2),
         "steps_per_second": round(statistics.median(full_rates), 2),
-        "ratio": round(statistics.median(full_rates) / statistics.median(serial_rates), 2),
-        "rounds": [round(fast / slow, 2) for slow, fast in zip(serial_rates, full_rates, strict=True)],
+        "ratio": round(statistics.median(ratios), 2),
+        "rounds": [round(ratio, 2) for ratio in ratios],
     }
 
 

@@ -1,10 +1,11 @@
 """Load on a server: throughput and time to first token, ours beside its baseline, in one run.
 
-python benchmarks/serve_load.py vllm      ours in front of vLLM, beside plain vLLM with the same flags, at 1, 8 and 32 clients
-python benchmarks/serve_load.py embedded  the embedded engine at 8 clients, beside the same server at one
+python -m benchmarks.serve_load vllm      ours in front of vLLM, beside plain vLLM with the same flags, at 1, 8 and 32 clients
+python -m benchmarks.serve_load embedded  the embedded engine at 8 clients, beside the same server at one
 
-Every request shows a new 320x320 screen and is answered greedily in `--tokens` tokens at most; all are streamed. Servers run one
-after the other's round in turn, so that a busy moment of the machine hits both.
+Every request shows a new 320x320 screen and is answered greedily in `--tokens` tokens at most; all are streamed. Rounds are short, and in
+each both servers get the very same requests, one after the other and in turns first, so that a busy moment of the machine hits both;
+what is compared is compared within a round. `vllm --again` shows how far apart two servers are that do not differ.
 """
 
 from __future__ import annotations
@@ -15,15 +16,11 @@ import base64
 import io
 import itertools
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,12 +29,14 @@ import aiohttp
 import numpy as np
 from PIL import Image
 
+from benchmarks.serve_servers import Server, base_environment, free_port, ours, plain, running
 from inference.families import load_family
 from inference.models import bundled_model
+from server.backends.vllm_command import VllmOrder, find_vllm_python
+from server.backends.vllm_environment import vllm_environment
 
 NAME = "deftly_tiny"
 VLLM_FLAGS = ("--dtype", "float32", "--max-model-len", "2048", "--enforce-eager", "--max-num-seqs", "32")
-START_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +52,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=("vllm", "embedded"))
     parser.add_argument("--clients", default=None, help="numbers of clients, joined by commas (default: 1,8,32 for vllm; 8 for embedded)")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=32, help="requests a round")
+    parser.add_argument("--rounds", type=int, help="default: 16 for vllm, 3 for embedded")
+    parser.add_argument("--requests", type=int, help="a round, and three a client at least (default: 12 for vllm, 32 for embedded)")
+    parser.add_argument("--again", action="store_true", help="plain vLLM beside itself: what the noise is")
+    parser.add_argument("--as-it-comes", action="store_true", help="plain vLLM without the environment that `deftly serve` gives it")
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    options.rounds = options.rounds or (16 if options.what == "vllm" else 3)
+    options.requests = options.requests or (12 if options.what == "vllm" else 32)
     clients = [int(number) for number in (options.clients or ("1,8,32" if options.what == "vllm" else "8")).split(",")]
     measure = vllm_figures if options.what == "vllm" else embedded_figures
     figures = measure(clients, options)
@@ -65,9 +68,7 @@ def main() -> None:
 
 
 def vllm_figures(clients: list[int], options: argparse.Namespace) -> dict[str, Any]:
-    """Ratios of ours to plain vLLM's, the median over rounds, and the difference in time to first token."""
-    from server.backends.vllm_command import VllmOrder, find_vllm_python, vllm_command
-
+    """Ours beside plain vLLM (with `--again`, plain vLLM beside itself), paired round by round."""
     order = VllmOrder(
         python=find_vllm_python(),
         model=str(bundled_model()),
@@ -76,34 +77,70 @@ def vllm_figures(clients: list[int], options: argparse.Namespace) -> dict[str, A
         max_images=32,
         further=VLLM_FLAGS,
     )
+    environment = base_environment()
+    environment = environment if options.as_it_comes else vllm_environment(environment, order)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        port = free_port()
-        plain = [*vllm_command(order, folder / "unused"), "--host", "127.0.0.1", "--port", str(port)]
-        at = plain.index("--uds")
-        del plain[at : at + 2]
-        urls = {
-            "deftly": stack.enter_context(running(ours("--engine", "vllm", "--", *VLLM_FLAGS), folder / "ours.log")),
-            "vllm": stack.enter_context(running(plain, folder / "plain.log", f"http://127.0.0.1:{port}")),
-        }
-        rounds = {
-            number: [{who: load(url, number, options) for who, url in turn(urls, r)} for r in range(options.rounds + 1)][1:]
-            for number in clients
-        }
-    figures: dict[str, Any] = {}
-    for number, all_ in rounds.items():
-        figures[f"{number} clients: throughput ratio"] = median(
-            r["deftly"].requests_per_second / r["vllm"].requests_per_second for r in all_
+
+        def vllm(name: str) -> Server:
+            port = free_port()
+            return stack.enter_context(running(plain(order, port), folder / name, f"http://127.0.0.1:{port}", environment))
+
+        first = (
+            vllm("again") if options.again else stack.enter_context(running(ours("--engine", "vllm", "--", *VLLM_FLAGS), folder / "ours"))
         )
-        figures[f"{number} clients: requests/s"] = {who: median(r[who].requests_per_second for r in all_) for who in urls}
-        figures[f"{number} clients: first token, ms"] = {who: median(r[who].first_token_ms for r in all_) for who in urls}
+        pair = {("again" if options.again else "deftly"): first, "vllm": vllm("vllm")}
+        figures: dict[str, Any] = {}
+        for number in clients:
+            used = first.processor_seconds()
+            rounds = [paired_round(pair, number, r, options) for r in range(options.rounds + 1)]
+            used = (first.processor_seconds() - used) / sum(number_of_requests(number, options) for _ in rounds)
+            figures |= compared(rounds[1:], number, *pair) | {f"{number} clients: processor of ours, ms": round(1000 * used, 2)}
     return figures
+
+
+def paired_round(pair: dict[str, Server], clients: int, number: int, options: argparse.Namespace) -> dict[str, Figures]:
+    """The very same requests to both, so that both say the same words; who goes first, in turn."""
+    bodies = [body(next(seeds), options.tokens) for _ in range(number_of_requests(clients, options))]
+    turns = list(pair.items())[:: 1 if number % 2 else -1]
+    return {name: load(server.url, clients, bodies) for name, server in turns}
+
+
+def compared(rounds: list[dict[str, Figures]], clients: int, one: str, other: str) -> dict[str, Any]:
+    """The paired ratio and difference of `one` and `other`, with 95 % intervals, and how much of the latter is queueing.
+
+    In a closed loop each client waits `clients / throughput` for an answer (Little's law), so that whoever answers fewer a second shows
+    a later first token by that alone, however fast it passes a request on.
+    """
+    ratios = [r[one].requests_per_second / r[other].requests_per_second for r in rounds]
+    later = [r[one].first_token_ms - r[other].first_token_ms for r in rounds]
+    queued = [1000 * clients * (1 / r[one].requests_per_second - 1 / r[other].requests_per_second) for r in rounds]
+    both = (one, other)
+    return {
+        f"{clients} clients: throughput ratio": with_interval(ratios, 3),
+        f"{clients} clients: first token later, ms": with_interval(later, 1),
+        f"{clients} clients: a client's turn longer, ms": with_interval(queued, 1),
+        f"{clients} clients: requests/s": {who: median(r[who].requests_per_second for r in rounds) for who in both},
+        f"{clients} clients: tokens/s": {who: median(r[who].tokens_per_second for r in rounds) for who in both},
+        f"{clients} clients: first token, ms": {who: median(r[who].first_token_ms for r in rounds) for who in both},
+    }
+
+
+def with_interval(values: list[float], digits: int) -> str:
+    """The median, and where it lies in 95 of 100 draws of as many rounds."""
+    draws = np.random.default_rng(0).choice(values, (10_000, len(values)))
+    low, high = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
+    return f"{statistics.median(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def embedded_figures(clients: list[int], options: argparse.Namespace) -> dict[str, Any]:
     """Ratios of many clients to one, the median over rounds."""
-    with tempfile.TemporaryDirectory() as folder, running(ours("--engine", "embedded"), Path(folder) / "log") as url:
-        rounds = [{number: load(url, number, options) for number in (1, *clients)} for _ in range(options.rounds + 1)][1:]
+    with tempfile.TemporaryDirectory() as folder, running(ours("--engine", "embedded"), Path(folder) / "log") as server:
+
+        def round_of(number: int) -> Figures:
+            return load(server.url, number, [body(next(seeds), options.tokens) for _ in range(number_of_requests(number, options))])
+
+        rounds = [{number: round_of(number) for number in (1, *clients)} for _ in range(options.rounds + 1)][1:]
     figures: dict[str, Any] = {"1 client: requests/s": median(r[1].requests_per_second for r in rounds)}
     figures["1 client: tokens/s"] = median(r[1].tokens_per_second for r in rounds)
     for number in clients:
@@ -113,12 +150,6 @@ def embedded_figures(clients: list[int], options: argparse.Namespace) -> dict[st
     return figures
 
 
-def turn(urls: dict[str, str], number: int) -> list[tuple[str, str]]:
-    """Who goes first, in turn."""
-    pairs = list(urls.items())
-    return pairs if number % 2 else pairs[::-1]
-
-
 def median(values: Iterator[float]) -> float:
     return round(statistics.median(values), 3)
 
@@ -126,9 +157,13 @@ def median(values: Iterator[float]) -> float:
 seeds = itertools.count(1)
 
 
-def load(url: str, clients: int, options: argparse.Namespace) -> Figures:
-    """One round: `options.requests` requests by so many clients."""
-    bodies = [body(next(seeds), options.tokens) for _ in range(max(options.requests, 2 * clients))]
+def number_of_requests(clients: int, options: argparse.Namespace) -> int:
+    """Of one round: at least so many that a queue is full for most of it."""
+    return max(int(options.requests), 3 * clients)
+
+
+def load(url: str, clients: int, bodies: list[bytes]) -> Figures:
+    """One round: these requests by so many clients."""
     return asyncio.run(_load(url, clients, bodies))
 
 
@@ -172,52 +207,6 @@ def body(seed: int, tokens: int) -> bytes:
     messages = [{"role": "system", "content": "16 48 80 112 144 176 208 240 272 304"}, {"role": "user", "content": [picture, text]}]
     asked = {"model": NAME, "messages": messages, "temperature": 0, "max_tokens": tokens, "stream": True}
     return json.dumps(asked | {"stream_options": {"include_usage": True}}).encode()
-
-
-def ours(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "deftly", "serve", "--port", "0", "--json", "--max-num-seqs", "32", *arguments]
-
-
-@contextmanager
-def running(command: list[str], log: Path, url: str | None = None) -> Iterator[str]:
-    """The URL of a server; `url` where it does not print its own."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    environment.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    with log.open("w") as err:
-        process = subprocess.Popen(command, env=environment, stdout=err if url else subprocess.PIPE, stderr=err, text=True)
-    try:
-        if url is None:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise SystemExit(log.read_text()[-3000:])
-            yield json.loads(line)["url"]
-        else:
-            wait_until_healthy(process, url, log)
-            yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_until_healthy(process: subprocess.Popen[str], url: str, log: Path) -> None:
-    import httpx
-
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{url}/health", trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise SystemExit(f"the server did not come up:\n{log.read_text()[-3000:]}")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 if __name__ == "__main__":

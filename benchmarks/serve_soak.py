@@ -24,7 +24,8 @@ from statistics import median
 
 import aiohttp
 
-from benchmarks.serve_load import body, ours, running
+from benchmarks.serve_load import body
+from benchmarks.serve_servers import ours, running
 
 MAX_GROWTH = 1.05
 EMBEDDED_FLAGS = ("--engine", "embedded", "--context-mib")
@@ -40,8 +41,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = VLLM_FLAGS if options.engine == "vllm" else (*EMBEDDED_FLAGS, str(options.context_mib))
-        with running(ours(*flags), Path(folder) / "log") as url:
-            counts, memory = asyncio.run(soak(url, options.clients, 60 * options.minutes))
+        with running(ours(*flags), Path(folder) / "log") as server:
+            counts, memory = asyncio.run(soak(server.url, options.clients, 60 * options.minutes))
         crashed = '"event": "error"' in (Path(folder) / "log").read_text(errors="replace")
     tenth, half = max(1, len(memory) // 10), len(memory) // 2
     settled, last = median(memory[half - tenth : half]), median(memory[-tenth:])

@@ -15,7 +15,8 @@ from inference.engines.base import Engine
 from inference.engines.openai import OpenAIEngine
 from inference.vllm_plugin.link import link_plugin, plugin_environment
 from server.backends.base import Status
-from server.backends.vllm_command import VllmOrder, vllm_command, vllm_environment
+from server.backends.vllm_command import VllmOrder, vllm_command
+from server.backends.vllm_environment import vllm_environment
 from server.backends.vllm_process import UnfitEngine, VllmProcess
 from server.errors import ApiError, engine_unavailable
 from server.streams import EVENT_STREAM, Head, Streamed

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,14 +62,6 @@ def vllm_command(order: VllmOrder, socket: Path) -> list[str]:
         str(socket),
         *_flags(order),
     ]
-
-
-def vllm_environment(environment: Mapping[str, str], order: VllmOrder) -> dict[str, str]:
-    """What vLLM finds in its environment."""
-    ours = {"VLLM_NO_USAGE_STATS": "1", "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"}
-    if order.attention == "deftly":
-        ours["DEFTLY_VLLM_ATTENTION"] = "1"
-    return {**environment, **ours}
 
 
 def find_vllm_python(given: Path | None = None) -> Path:
