@@ -89,7 +89,7 @@ class Picture:
 
 @lru_cache(maxsize=KEPT)
 def _screenshot(picture: Picture) -> Screenshot:
-    from agent.screenshot import Screenshot
+    from evaluation.recorded_screen import RecordedScreen
 
     width, height = picture.size
-    return Screenshot(geometry=Geometry(left=0, top=0, width=width, height=height), taken_at=0.0, png=picture._png)
+    return RecordedScreen(geometry=Geometry(left=0, top=0, width=width, height=height), taken_at=0.0, png=picture._png)
