@@ -130,7 +130,7 @@ def _read_step(thinking: str, body: str, text: str) -> tuple[str, list[ToolCall]
     said = [value.get(name) for name in ("note", "thought")]
     steps = value["action"] if isinstance(value["action"], list) else [value["action"]]
     calls = [ToolCall("", each if isinstance(each, dict) else {"action": each}, body[:120]) for each in steps]
-    return joined(thinking, *(each for each in said if isinstance(each, str))), calls, None
+    return joined(thinking, *(each for each in said if isinstance(each, str))), calls, None if calls else _MISSING
 
 
 def _write_actions(actions: Sequence[Action], space: ModelSpace) -> list[dict[str, object]]:

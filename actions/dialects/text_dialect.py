@@ -66,6 +66,8 @@ class TextDialect(ABC):
         thought, actions, error = self.read(text, space)
         if error is None and len(actions) > MAX_ACTIONS:
             error = f"there are more than {MAX_ACTIONS} actions: ask the model for fewer at a time"
+        if error is None and not actions:  # no reader should come here: each says what its family writes
+            error = "there is no action in it"
         return Prediction(thought=thought, actions=() if error else tuple(actions), text=text, error=error)
 
     def format(self, prediction: Prediction, frame: Frame) -> str:

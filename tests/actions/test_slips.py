@@ -167,6 +167,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ("kimi-vl", "## Code:\npyautogui.click(x=0.5, y=0.5, force=True)", "no argument 'force'"),
     ("kimi-vl", "## Code:\ncomputer.terminate(status='maybe')", "it must be one of success, failure"),
     ("holo2", '{"thought": "t", "action": {"action": "restart"}}', "restart has no meaning here"),
+    ("holo2", '{"note": "", "thought": "t", "action": []}', "there is no step"),
+    ("holo", '{"note": " .", "action":[', "there is no step"),
     # code that is more than calls with literals
     ("kimi-vl", "## Code:\nx = 0.5\npyautogui.click(x, x)", "no call such as"),
     ("kimi-vl", "## Code:\npyautogui.click(x=0.25 * 2, y=0.5)", "only calls with literal arguments"),

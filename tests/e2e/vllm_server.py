@@ -34,20 +34,9 @@ def serving_vllm(
     python: Path, model: Path, folder: Path, *options: str, environment: Mapping[str, str] | None = None, site: str = ""
 ) -> Iterator[str]:
     """The base URL of a vLLM server with `model`; `folder` takes its log. It is gone when the block ends. `site` runs at its start."""
-    given = environment or {}
-    (folder / "site").mkdir()
-    # As in .venv-vllm, for environments that were made otherwise; where it was imported already, it is not again.
-    (folder / "site" / "deftly_torchvision.py").write_text(DECLARE_OPERATORS)
-    (folder / "site" / "sitecustomize.py").write_text("import deftly_torchvision\n" + site)
+    environment = vllm_environment(folder, environment or {}, site)
     port = _free_port()
     command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
-    environment = os.environ | {
-        **given,
-        "PYTHONPATH": os.pathsep.join([str(folder / "site"), *filter(None, [given.get("PYTHONPATH")])]),
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
     log = folder / "vllm.log"
     with log.open("wb") as out:
         server = subprocess.Popen([*command, *options], env=environment, stdout=out, stderr=out, start_new_session=True)
@@ -56,6 +45,21 @@ def serving_vllm(
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         _end(server)
+
+
+def vllm_environment(folder: Path, given: Mapping[str, str], site: str = "") -> dict[str, str]:
+    """This process's environment with `given` in it, for vLLM; `folder` takes what runs at a process's start, `site` too."""
+    (folder / "site").mkdir()
+    # As in .venv-vllm, for environments that were made otherwise; where it was imported already, it is not again.
+    (folder / "site" / "deftly_torchvision.py").write_text(DECLARE_OPERATORS)
+    (folder / "site" / "sitecustomize.py").write_text("import deftly_torchvision\n" + site)
+    return os.environ | {
+        **given,
+        "PYTHONPATH": os.pathsep.join([str(folder / "site"), *filter(None, [given.get("PYTHONPATH")])]),
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
 
 
 def _free_port() -> int:
