@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from inference.engines.base import ChatRequest, EngineError, Reply
 from inference.serving.contexts import ContextStore
-from inference.serving.ticket import Event, Listener, Ticket
+from inference.serving.desk import Desk
+from inference.serving.ticket import Listener, Ticket
 from inference.serving.voice import Voice
 from inference.vlm.answer import Answer
 from inference.vlm.checkpoint import open_checkpoint
@@ -135,10 +136,9 @@ class BatchingEngine:
 
     def stats(self) -> EngineStats:
         voice = self._voice
-        running = voice.num_running
         return EngineStats(
-            num_waiting=max(0, self._num_arrived - voice.num_ended - running),
-            num_running=running,
+            num_waiting=self._num_coming(),
+            num_running=voice.num_running,
             num_prompt_tokens=voice.num_prompt_tokens,
             num_cached_tokens=voice.num_cached_tokens,
             num_completion_tokens=voice.num_completion_tokens,
@@ -189,12 +189,14 @@ class BatchingEngine:
     def _speak(self) -> None:
         """The voice's thread: a turn after the other while there is something to say."""
         while self._wait_for_work():
-            self._voice.turn()
+            self._voice.turn(self._num_coming())
 
     def _wait_for_work(self) -> bool:
         """Hand over what is ready; false when everything is said and the engine is closed."""
         with self._wake:
             self._wake.wait_for(lambda: self._ready or self._voice.busy or not self._open_eyes or self._interrupting)
+            if not self._voice.is_reading:
+                self._wake.wait_for(self._may_not_wait, timeout=self._voice.pause(self._num_coming(), time.monotonic()))
             while self._ready and self._voice.has_room:
                 self._voice.take(self._ready.popleft())
             if self._interrupting:
@@ -202,6 +204,14 @@ class BatchingEngine:
                 for ticket in (*self._ready, *self._voice.tickets):
                     ticket.cancel()
             return bool(self._ready or self._voice.busy or self._open_eyes)
+
+    def _may_not_wait(self) -> bool:
+        """Whether there is something to do but say the next token."""
+        return bool(self._ready and self._voice.has_room) or self._interrupting or self._closing
+
+    def _num_coming(self) -> int:
+        """How many requests were asked and are not being answered yet."""
+        return max(0, self._num_arrived - self._voice.num_ended - self._voice.num_running)
 
     def _room(self, prompt: Prompt, max_tokens: int) -> int:
         """How many tokens the answer may have."""
@@ -212,43 +222,3 @@ class BatchingEngine:
                 "show fewer screenshots or steps (history.images, history.max_steps of the family), or smaller ones (image.max_pixels)"
             )
         return min(room, max_tokens)
-
-
-class Desk:
-    """The engine as one of its users has it: `interrupt` ends the answers of this desk only, and `close` leaves the engine open."""
-
-    def __init__(self, engine: BatchingEngine) -> None:
-        self.name = engine.name
-        self._engine = engine
-        self._tickets: set[Ticket] = set()
-
-    def chat(self, request: ChatRequest) -> Reply:
-        pieces = self.stream(request)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                return cast(Reply, end.value)
-
-    def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
-        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        ticket = self._engine.submit(request, events.put)
-        self._tickets.add(ticket)
-        try:
-            while True:
-                event = events.get()
-                if isinstance(event, Reply):
-                    return event
-                if isinstance(event, EngineError):
-                    raise event
-                yield event
-        finally:
-            ticket.cancel()
-            self._tickets.discard(ticket)
-
-    def interrupt(self) -> None:
-        for ticket in tuple(self._tickets):
-            ticket.cancel()
-
-    def close(self) -> None:
-        self.interrupt()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from inference.engines.base import EngineError
@@ -14,6 +16,7 @@ from inference.vlm.network import Network
 from inference.vlm.prompt import Prompt
 
 READ_AT_ONCE = 512  # tokens of a prompt between two tokens of those who are being answered; pictures are not cut
+MAX_PAUSE = 0.1  # seconds that a token waits at most for others to be said with it
 
 
 class Voice:
@@ -26,6 +29,7 @@ class Voice:
         self._rows = CacheRows()
         self._speaking: list[Ticket] = []  # by row
         self._reading: Ticket | None = None
+        self._spoke_at = 0.0
         self.num_ended = 0
         self.num_prompt_tokens = 0
         self.num_cached_tokens = 0
@@ -38,7 +42,11 @@ class Voice:
 
     @property
     def busy(self) -> bool:
-        return bool(self._speaking) or self._reading is not None
+        return bool(self._speaking) or self.is_reading
+
+    @property
+    def is_reading(self) -> bool:
+        return self._reading is not None
 
     @property
     def has_room(self) -> bool:
@@ -67,13 +75,24 @@ class Voice:
         self.num_prompt_tokens += len(ticket.prompt.ids)
         self.num_cached_tokens += ticket.num_cached
 
-    def turn(self) -> None:
-        """Read a part of a prompt, and say a token of every answer."""
+    def pause(self, num_coming: int, now: float) -> float:
+        """Seconds for which the next token may wait, from the monotonic time `now` on, while `num_coming` other requests are looked at.
+
+        A token for eight costs less than two tokens for one, and the processors that would say it are wanted by those who look: it waits
+        until as many are answered as are coming.
+        """
+        num_speaking = len(self._speaking)
+        if not num_speaking or num_speaking >= min(num_coming, self._max_num_seqs):
+            return 0.0
+        return max(0.0, self._spoke_at + MAX_PAUSE - now)
+
+    def turn(self, num_coming: int = 0) -> None:
+        """Read a part of a prompt, and say a token of every answer unless it pays to wait for who is coming."""
         try:
             self._leave_cancelled()
             if self._reading:
                 self._read(self._reading)
-            if self._speaking:
+            if self._speaking and not self.pause(num_coming, time.monotonic()):
                 self._step()
         except Exception as error:  # noqa: BLE001 - the thread's boundary: memory may run out, and the next requests must still be answered
             self._fail(error)
@@ -91,6 +110,8 @@ class Voice:
         if ticket.answer.ended:
             self._end(ticket)
         else:
+            if not self._speaking:
+                self._spoke_at = time.monotonic()
             self._rows.add(ticket.recalled.cache)
             self._speaking.append(ticket)
         del ticket.recalled  # its tensors live on in the rows and among the contexts
@@ -103,6 +124,7 @@ class Voice:
             answer = ticket.answer
             ticket.say(answer.accept(likeliest[row]) if answer.takes_the_likeliest else answer.take(logits[row]))
         self.num_steps += 1
+        self._spoke_at = time.monotonic()
         self.num_completion_tokens += len(tickets)
         for row in reversed(range(len(tickets))):
             if tickets[row].answer.ended:

@@ -13,8 +13,10 @@ import pytest
 
 from inference.engines.base import ChatRequest, EngineError, Message, Reply
 from inference.engines.transformers import TransformersEngine
+from inference.serving.contexts import ContextStore
 from inference.serving.engine import BatchingEngine
-from inference.serving.ticket import Event
+from inference.serving.ticket import Event, Ticket
+from inference.serving.voice import MAX_PAUSE, Voice
 from inference.vlm.checkpoint import BadModel
 from inference.vlm.wording import HALF_CHARACTER
 from tests.inference.chats import CHATS, PICTURES, SYSTEM, ask, assistant, user
@@ -203,3 +205,37 @@ def test_closing_finishes_what_was_asked_for(tiny_model: Path) -> None:
 def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="there is no model folder"):
         BatchingEngine(tmp_path / "nowhere")
+
+
+def test_tokens_are_said_for_many_at_once_while_others_are_looked_at(tiny_model: Path) -> None:
+    engine = BatchingEngine(tiny_model, device="cpu", max_num_seqs=8)
+    requests = [ask(user(f"number {number}", PICTURES[number % 4]), max_tokens=12) for number in range(24)]
+    alone = engine.chat(requests[0])
+    before = engine.stats()
+    replies = all_at_once(engine, requests)
+    after = engine.stats()
+    engine.close()
+    assert replies[0].text == alone.text
+    said = sum(reply.num_completion_tokens - 1 for reply in replies)  # the first token is said when the prompt is read
+    assert said >= 2 * (after.num_steps - before.num_steps)
+
+
+class TestThePause:
+    """A voice with nobody but whom the test puts there."""
+
+    def voice(self, num_speaking: int) -> Voice:
+        voice = Voice(None, ContextStore(0), 4)  # type: ignore[arg-type]
+        voice._speaking = [Ticket(ask(*CHATS["text only"]), lambda _: None) for _ in range(num_speaking)]
+        voice._spoke_at = 60.0
+        return voice
+
+    @pytest.mark.parametrize(("speaking", "coming"), [(0, 0), (0, 7), (1, 0), (1, 1), (2, 2), (4, 90)])
+    def test_is_none_where_nobody_or_no_more_than_are_answered_are_coming(self, speaking: int, coming: int) -> None:
+        assert self.voice(speaking).pause(coming, now=60.0) == 0
+
+    @pytest.mark.parametrize(("speaking", "coming"), [(1, 2), (3, 5), (3, 90)])
+    def test_lasts_while_more_are_coming_and_never_long(self, speaking: int, coming: int) -> None:
+        voice = self.voice(speaking)
+        assert voice.pause(coming, now=60.0) == pytest.approx(MAX_PAUSE)
+        assert voice.pause(coming, now=60.0 + MAX_PAUSE / 4) == pytest.approx(0.75 * MAX_PAUSE)
+        assert voice.pause(coming, now=60.1 + MAX_PAUSE) == 0
