@@ -91,8 +91,11 @@ def attention_forward(
     elif attention_mask is not None:
         kept, bounds = _from_padding(attention_mask, batch, num_queries, num_keys)
         packed = [x if keep is None else x[keep] for x, keep in zip(packed, (kept[0], kept[1], kept[1]), strict=True)]
+    elif (restarts := _restarts(position_ids, batch, num_queries, num_keys)) is not None:
+        bounds = (restarts, restarts)
     else:
-        bounds = _from_positions(position_ids, batch, num_queries, num_keys, query.device)
+        bounds = (_even(batch, num_queries, query.device), _even(batch, num_keys, query.device))
+        max_length_q, max_length_k = num_queries, num_keys
     out = flash_attention_varlen(
         packed[0],
         packed[1],
@@ -168,15 +171,12 @@ def _from_padding(mask: Tensor, batch: int, num_queries: int, num_keys: int) -> 
     return kept, (_ends(real_queries.sum(1)), _ends(real_keys.sum(1)))
 
 
-def _from_positions(
-    position_ids: Tensor | None, batch: int, num_queries: int, num_keys: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Rows of a batch; where a single row's text positions start again, as transformers packs rows, each run is a segment."""
-    if position_ids is not None and batch == 1 and position_ids.ndim == 2 and 1 < num_queries == num_keys == position_ids.shape[1]:
-        restarts = (position_ids[0].diff() != 1).nonzero()[:, 0] + 1
-        ends = torch.cat([restarts.new_zeros(1), restarts, restarts.new_full((1,), num_queries)]).to(torch.int32)
-        return ends, ends
-    return _even(batch, num_queries, device), _even(batch, num_keys, device)
+def _restarts(position_ids: Tensor | None, batch: int, num_queries: int, num_keys: int) -> Tensor | None:
+    """Boundaries where a single row's text positions start again, as transformers packs rows; None where it cannot be such a row."""
+    if position_ids is None or batch != 1 or position_ids.ndim != 2 or not 1 < num_queries == num_keys == position_ids.shape[1]:
+        return None
+    restarts = (position_ids[0].diff() != 1).nonzero()[:, 0] + 1
+    return torch.cat([restarts.new_zeros(1), restarts, restarts.new_full((1,), num_queries)]).to(torch.int32)
 
 
 def _even(batch: int, length: int, device: torch.device) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inference.kernels.flash_attention.dispatch import choose, count, implementation
-from inference.kernels.flash_attention.operators import attention_operator, compute_forward
+from inference.kernels.flash_attention.operators import attention_operator, compute_forward, nobody_watches
 from inference.kernels.flash_attention.settings import Settings
 from inference.kernels.flash_attention.validation import check_dense, check_paged, check_varlen
 
@@ -165,7 +165,7 @@ def flash_attention_varlen(
     q, k, v = _autocast(q, k, v)
     check_varlen(q, k, v, cu_seqlens_q, cu_seqlens_k, settings)
     name = choose(q.device, q.dtype)
-    if not torch.compiler.is_compiling() and torch.is_inference_mode_enabled() and type(q) is Tensor:
+    if nobody_watches(q, k, v):
         out, lse = compute_forward(name, q, k, v, cu_seqlens_q, cu_seqlens_k, settings)
     else:
         out, lse = attention_operator(

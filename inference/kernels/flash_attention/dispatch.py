@@ -110,6 +110,7 @@ def use_implementation(name: str) -> Iterator[None]:
         _chosen = before
 
 
+@cache
 def implementation(name: str) -> Implementation:
     """The module of the implementation `name`."""
     return cast(Implementation, importlib.import_module(MODULES[name]))

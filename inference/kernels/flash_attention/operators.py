@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from inference.kernels.flash_attention.dispatch import count, implementation
 from inference.kernels.flash_attention.reference import softmax_dtype
@@ -66,10 +68,20 @@ def backward_operator(
 def compute_forward(
     name: str, q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k: Tensor, settings: Settings
 ) -> tuple[Tensor, Tensor]:
-    """What the operator does, without the operator: it costs some 20 µs less, and where nothing is differentiated nothing is lost."""
+    """What the operator does, without the operator, whose dispatch takes 20 to 40 µs: for calls of which `nobody_watches`."""
     count(name, "forward")
     with torch.no_grad():
         return implementation(name).forward(q, k, v, cu_seqlens_q, cu_seqlens_k, settings)
+
+
+def nobody_watches(*tensors: Tensor) -> bool:
+    """Whether a call may do without the operator: no gradient is asked for, and nothing traces, transforms or intercepts it."""
+    if torch.compiler.is_compiling() or any(type(x) is not Tensor for x in tensors):
+        return False
+    if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
+        return False
+    transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    return not (transformed or is_in_torch_dispatch_mode())
 
 
 def _settings(

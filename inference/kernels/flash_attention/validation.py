@@ -79,16 +79,24 @@ def check_paged(
 
 def _check_pages(block_table: Tensor, seq_lens: Tensor, num_blocks: int, block_size: int) -> None:
     """Only on CPU, where values can be read for nothing: a wrong page would be read from somebody else's memory."""
-    shortest, longest = (int(length) for length in seq_lens.aminmax())
-    if shortest < 0 or longest > block_table.shape[1] * block_size:
+    lengths = seq_lens.tolist()
+    if min(lengths) < 0 or max(lengths) > block_table.shape[1] * block_size:
         room = f"{block_table.shape[1]} blocks of {block_size}"
-        raise AttentionInputError(f"seq_lens goes from {shortest} to {longest}: block_table has room for {room}")
+        raise AttentionInputError(f"seq_lens goes from {min(lengths)} to {max(lengths)}: block_table has room for {room}")
+    if _all_within(block_table, num_blocks):
+        return
     used = torch.arange(block_table.shape[1])[None, :] * block_size < seq_lens[:, None]
     blocks = block_table[used]
-    if blocks.numel():
+    if not _all_within(blocks, num_blocks):
         first, last = (int(block) for block in blocks.aminmax())
-        if first < 0 or last >= num_blocks:
-            raise AttentionInputError(f"block_table names blocks {first} to {last}: the cache has blocks 0 to {num_blocks - 1}")
+        raise AttentionInputError(f"block_table names blocks {first} to {last}: the cache has blocks 0 to {num_blocks - 1}")
+
+
+def _all_within(blocks: Tensor, num_blocks: int) -> bool:
+    if not blocks.numel():
+        return True
+    first, last = blocks.aminmax()
+    return int(first) >= 0 and int(last) < num_blocks
 
 
 def _check_heads(q: Tensor, k: Tensor, v: Tensor, *, axes: str, ndim: int | None, head_axis: int) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from inference.kernels.flash_attention import cpu as cpu_kernels
 from inference.kernels.flash_attention import flash_attention, merge_attention, use_implementation
@@ -57,6 +60,36 @@ def test_compiled_whole_it_gives_the_same_gradients(implementation: str) -> None
     compiled = torch.compile(case.ours, fullgraph=True, backend="aot_eager")
     for ours, other in zip(gradients(case.ours, case, torch.float32), gradients(compiled, case, torch.float32), strict=True):
         torch.testing.assert_close(ours, other)
+
+
+class Recorder(TorchDispatchMode):
+    """Remembers which operators were called within it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[object] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_who_watches_operators_sees_it_whatever_is_differentiated(implementation: str, mode: type[torch.no_grad]) -> None:
+    """Where nothing is differentiated, calls go past the operator; not while somebody looks on."""
+    case = make_case([(5, 7), (4, 4)], causal=True)
+    with mode(), Recorder() as recorder:
+        case.ours(case.q, case.k, case.v)
+    assert recorder.seen.count(torch.ops.deftly.flash_attention.default) == 1
+
+
+def test_without_gradients_the_same_bits_with_and_without_the_operator(implementation: str) -> None:
+    case = make_case(RAGGED, causal=True)
+    settings = (case.max_q, case.max_k, case.settings.scale, -1, 0, 0.0, False, implementation)
+    with torch.no_grad():
+        out, lse = case.ours(case.q, case.k, case.v)
+    for one, other in zip((out, lse), attention_operator(case.q, case.k, case.v, case.starts_q, case.starts_k, *settings), strict=True):
+        assert torch.equal(one, other)
 
 
 @needs_compiler

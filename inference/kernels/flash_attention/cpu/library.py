@@ -24,12 +24,14 @@ class StridedTensor(Structure):
     @classmethod
     def of(cls, x: Tensor) -> StridedTensor:
         """`x [T, H, D]`, its last axis dense."""
-        return cls(x.data_ptr(), x.stride(0), x.stride(1), 0)
+        token, head, _ = x.stride()
+        return cls(x.data_ptr(), token, head, 0)
 
     @classmethod
     def of_pages(cls, x: Tensor) -> StridedTensor:
         """`x [num_blocks, Hk, block_size, D]`, its last axis dense."""
-        return cls(x.data_ptr(), x.stride(2), x.stride(1), x.stride(0))
+        block, head, token, _ = x.stride()
+        return cls(x.data_ptr(), token, head, block)
 
 
 class Call(Structure):

@@ -4,7 +4,9 @@
 #include "product.h"
 #include "result.h"
 
-// Packed keys and values of a block of KEYS: rows of keys, panels of values.
+constexpr int BLOCK = 128;  // keys that are packed together, and whose scores are held at a time
+
+// Packed keys and values of a block: rows of keys, panels of values.
 struct Block {
     float* keys;
     float* values;
@@ -17,23 +19,22 @@ class Forward {
         : call(call),
           key_units(ceil_div(ceil_div(call.head_size, A::PER_UNIT), VL) * VL),
           value_vectors(ceil_div(call.value_size, VL)),
-          block_floats((int64_t)KEYS * key_units + (int64_t)KEYS / A::PER_UNIT * value_vectors * VL) {}
+          block_floats((int64_t)BLOCK * key_units + (int64_t)BLOCK / A::PER_UNIT * value_vectors * VL) {}
 
-    void operator()(const Task& task, float* partial) {
+    void operator()(const Task& task, const Task* next, float* partial) {
         num_keys = keys_of(call, task.segment);
         const Queries queries = queries_of(call, task);
-        const int num_tiles = task.last_tile - task.first_tile;
-        const bool keep = num_tiles > 1;  // a block that is read once is packed when it is read
-        const int num_blocks = keep ? ceil_div(num_keys, KEYS) : 1;
-        memory.reserve(4 * (num_blocks * block_floats + (int64_t)key_units * LANES + 2 * KEYS * LANES + LANES * value_vectors * VL) + 4096);
+        const bool keep = task.last_tile - task.first_tile > 1;  // a block that is read once is not kept
+        const int num_blocks = keep ? ceil_div(num_keys, BLOCK) : 1;
+        memory.reserve(4 * (num_blocks * (block_floats + 1) + (int64_t)key_units * LANES + 2 * BLOCK * LANES + LANES * value_vectors * VL) + 4096);
         blocks = memory.take(num_blocks * block_floats);
+        packed = reinterpret_cast<bool*>(memory.take(num_blocks));
         columns = memory.take((int64_t)key_units * LANES);
-        scores = memory.take(KEYS * LANES);
-        weights = A::PER_UNIT == 1 ? scores : memory.take(KEYS / A::PER_UNIT * LANES);
+        scores = memory.take(BLOCK * LANES);
+        weights = A::PER_UNIT == 1 ? scores : memory.take(BLOCK / A::PER_UNIT * LANES);
         sums = memory.take((int64_t)LANES * value_vectors * VL);
-        if (keep) pack_all(task, queries);
-        else if (num_keys <= 2 * KEYS) fetch_next_head(task, queries);
-        for (int tile = task.first_tile; tile < task.last_tile; ++tile) attend(task, queries, tile, keep, partial);
+        memset(packed, 0, num_blocks);
+        for (int tile = task.first_tile; tile < task.last_tile; ++tile) attend(task, next, queries, tile, keep, partial);
         memory.trim();
     }
 
@@ -43,12 +44,13 @@ class Forward {
     const int64_t block_floats;
     int num_keys;
     float *blocks, *columns, *scores, *weights, *sums;
+    bool* packed;  // for each block that is kept
     Online online;
     Sight<LANES> sight;
 
     Block block(int number) const {
         float* here = blocks + number * block_floats;
-        return {here, here + (int64_t)KEYS * key_units};
+        return {here, here + (int64_t)BLOCK * key_units};
     }
 
     void pack(const Task& task, int begin, int count, Block into) const {
@@ -57,39 +59,29 @@ class Forward {
         pack_panels<A, T>(values, count, call.value_size, into.values);
     }
 
-    // Short segments wait for memory: rows are far apart, and each head's part of them is short. The next head's come while this one computes.
-    void fetch_next_head(const Task& task, const Queries& queries) const {
-        const int next = task.kv_head + 1;
-        if (next == call.num_kv_heads) return;
-        fetch(KeyRows<T>{call, call.k, task.segment, next, 0}, num_keys, call.head_size);
-        fetch(KeyRows<T>{call, call.v, task.segment, next, 0}, num_keys, call.value_size);
-        Queries after = queries;
-        after.first_head += queries.group;
-        fetch(QueryRows<T>{call.q, after, 0, LANES}, std::min(LANES, queries.length * queries.group), call.head_size);
+    void fetch_block(const Task& task, int begin, int count) const {
+        fetch_rows(KeyRows<T>{call, call.k, task.segment, task.kv_head, begin}, count, call.head_size);
+        fetch_rows(KeyRows<T>{call, call.v, task.segment, task.kv_head, begin}, count, call.value_size);
     }
-    template <class Rows>
-    static void fetch(const Rows& rows, int count, int size) {
-        for (int r = 0; r < count; ++r) {
-            const char* row = reinterpret_cast<const char*>(rows(r));
-            for (int64_t byte = 0; byte < size * (int64_t)sizeof(T); byte += 64) __builtin_prefetch(row + byte);
-        }
+    void fetch_queries(const Queries& queries, int tile) const {
+        const TileRows rows = tile_rows(queries, tile);
+        fetch_rows(QueryRows<T>{call.q, queries, rows.first, rows.count}, rows.count, call.head_size);
+    }
+    void fetch_output(const Queries& queries, const TileRows& rows) const {
+        fetch_rows<true>(QueryRows<T>{call.out, queries, rows.first, rows.count}, rows.count, call.value_size);
+    }
+    void fetch_after(const Task& task, const Task* next, const Queries& queries, int tile) const {
+        if (tile + 1 < task.last_tile) fetch_queries(queries, tile + 1);
+        else if (next) fetch_beginning(*next);
+    }
+    void fetch_beginning(const Task& task) const {
+        fetch_block(task, task.first_key, std::min(BLOCK, task.last_key - task.first_key));
+        if (task.first_tile < task.last_tile) fetch_queries(queries_of(call, task), task.first_tile);
     }
 
-    // All blocks that a tile of the task sees.
-    void pack_all(const Task& task, const Queries& queries) {
-        int from = num_keys, to = 0;
-        for (int tile = task.first_tile; tile < task.last_tile; ++tile) {
-            const TileRows rows = tile_rows(queries, tile);
-            sight.look(call, queries, rows.first, rows.count, num_keys);
-            if (sight.some_to == sight.some_from) continue;
-            from = sight.some_from < from ? sight.some_from : from;
-            to = sight.some_to > to ? sight.some_to : to;
-        }
-        for (int b = from / KEYS; b * KEYS < to; ++b) pack(task, b * KEYS, block_length(b), block(b));
-    }
-    int block_length(int b) const { return num_keys - b * KEYS < KEYS ? num_keys - b * KEYS : KEYS; }
+    int block_length(int b) const { return num_keys - b * BLOCK < BLOCK ? num_keys - b * BLOCK : BLOCK; }
 
-    void attend(const Task& task, const Queries& queries, int tile, bool kept, float* partial) {
+    void attend(const Task& task, const Task* next, const Queries& queries, int tile, bool kept, float* partial) {
         const TileRows rows = tile_rows(queries, tile);
         const int vectors = ceil_div(rows.count, VL);
         sight.look(call, queries, rows.first, rows.count, num_keys);
@@ -98,12 +90,16 @@ class Forward {
         pack_columns<A, T>(QueryRows<T>{call.q, queries, rows.first, rows.count}, vectors, call.head_size, columns);
         online.begin();
         bool first = true;
-        for (int b = from / KEYS; b * KEYS < to; ++b) {
+        for (int b = from / BLOCK; b * BLOCK < to; ++b) {
             const Block here = block(kept ? b : 0);
-            if (!kept) pack(task, b * KEYS, block_length(b), here);
-            int begin = b * KEYS < from ? from : b * KEYS;
+            if (!kept || !packed[b]) pack(task, b * BLOCK, block_length(b), here);
+            packed[kept ? b : 0] = true;
+            if ((b + 1) * BLOCK < num_keys && !(kept && packed[b + 1])) fetch_block(task, (b + 1) * BLOCK, block_length(b + 1));
+            if (first) fetch_after(task, next, queries, tile);
+            if ((b + 1) * BLOCK >= to && !partial) fetch_output(queries, rows);
+            int begin = b * BLOCK < from ? from : b * BLOCK;
             begin -= begin % A::PER_UNIT;  // values come in units: the key before, if any, is hidden
-            const int end = (b + 1) * KEYS < to ? (b + 1) * KEYS : to;
+            const int end = (b + 1) * BLOCK < to ? (b + 1) * BLOCK : to;
             attend_block(here, b, begin, end, vectors, rows.count, first);
             first = false;
         }
@@ -111,7 +107,7 @@ class Forward {
     }
 
     void attend_block(const Block& here, int b, int begin, int end, int vectors, int num_rows, bool first) {
-        const int count = end - begin, offset = begin - b * KEYS;
+        const int count = end - begin, offset = begin - b * BLOCK;
         const int key_steps = ceil_div(call.head_size, A::PER_UNIT);
         online.begin_tile(vectors);
         product<A, Order::ROWS>(here.keys + (int64_t)offset * key_units, key_units, columns, key_steps, 0, key_steps, count, vectors,
@@ -130,8 +126,12 @@ class Forward {
     }
 
     void finish_tile(const Queries& queries, const TileRows& rows, bool nothing_seen, float* partial) {
-        for (int r = 0; r < rows.count; ++r)
-            write_row<T>(call, queries, rows.first + r, sums + (int64_t)r * value_vectors * VL, online.peak[r],
-                         nothing_seen ? 0.0f : online.sum[r], partial);
+        alignas(64) float logs[LANES];
+        for (int j = 0; j < LANES; j += VL) store(logs + j, log(load(online.sum + j)));
+        const Places places(queries, rows.first);
+        for (int r = 0; r < rows.count; ++r) {
+            const float* values = sums + (int64_t)r * value_vectors * VL;
+            write_row<T>(call, places, rows.first, r, {values, online.peak[r], nothing_seen ? 0.0f : online.sum[r], logs[r]}, partial);
+        }
     }
 };

@@ -9,13 +9,16 @@ namespace {
 
 using HalfArithmetic = std::conditional_t<HAS_BF16_DOT, Bf16Arithmetic, FloatArithmetic>;
 
+// `work(task, the thread's next task if it is known, part of a split)` for each task.
 template <class Work>
 void run_tasks(const Call& call, const Plan& plan, float* partials, const Work& work) {
     const int num_tasks = plan.tasks.size(), threads = std::max(1, std::min(call.num_threads, num_tasks));
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) if (threads > 1)
+    const int together = std::max(1, num_tasks / (threads * SHARES_PER_THREAD));  // neighbours, whose rows lie side by side
+#pragma omp parallel for num_threads(threads) schedule(dynamic, together) if (threads > 1)
     for (int i = 0; i < num_tasks; ++i) {
         const Task& task = plan.tasks[i];
-        work(task, task.partial < 0 ? nullptr : partials + task.partial);
+        const bool more = i + 1 < num_tasks && (threads == 1 || (i + 1) % together);
+        work(task, more ? &plan.tasks[i + 1] : nullptr, task.partial < 0 ? nullptr : partials + task.partial);
     }
 }
 
@@ -40,9 +43,9 @@ template <class A, class T>
 void forward(const Call& call) {
     const Plan plan = plan_forward(call);
     std::vector<float> partials(plan.partial_floats);
-    run_tasks(call, plan, partials.data(), [&](const Task& task, float* partial) {
+    run_tasks(call, plan, partials.data(), [&](const Task& task, const Task* next, float* partial) {
         if (Decode<T>::fits(call, queries_of(call, task))) Decode<T>{call}(task, partial);
-        else Forward<A, T>{call}(task, partial);
+        else Forward<A, T>{call}(task, next, partial);
     });
     merge_parts(call, plan, partials.data(), partial_floats(call), [&](const Queries& queries, int row, const float* parts, int splits, int64_t stride) {
         merge_row<T>(call, queries, row, parts, splits, stride);
@@ -53,7 +56,7 @@ template <class A, class T>
 void backward(const Call& call) {
     const Plan plan = plan_backward(call);
     std::vector<float> partials(plan.partial_floats);
-    run_tasks(call, plan, partials.data(), [&](const Task& task, float* partial) { Backward<A, T>{call}(task, partial); });
+    run_tasks(call, plan, partials.data(), [&](const Task& task, const Task*, float* partial) { Backward<A, T>{call}(task, partial); });
     const int64_t row_floats = (int64_t)ceil_div(call.head_size, VL) * VL;
     merge_parts(call, plan, partials.data(), row_floats, [&](const Queries& queries, int row, const float* parts, int splits, int64_t stride) {
         sum_parts<T>(call, queries, row, parts, splits, stride);

@@ -35,6 +35,18 @@ struct Units<Bf16Arithmetic, bf16> {
         vu high = b ? load_half_bits((const uint16_t*)b + first, size - first) : vu{};
         return (vf)(low | (high << 16));
     }
+#if defined(__AVX512F__)
+    // `pair` of the columns `first … first + 2 · VL - 1`, none of them behind the row's end.
+    INLINE void two_pairs(const bf16* a, const bf16* b, int first, float* into) {
+        const __m512i low = _mm512_set_epi32(47 << 16 | 15, 46 << 16 | 14, 45 << 16 | 13, 44 << 16 | 12, 43 << 16 | 11, 42 << 16 | 10,
+                                             41 << 16 | 9, 40 << 16 | 8, 39 << 16 | 7, 38 << 16 | 6, 37 << 16 | 5, 36 << 16 | 4,
+                                             35 << 16 | 3, 34 << 16 | 2, 33 << 16 | 1, 32 << 16 | 0);  // places in a, then in b
+        const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(VL));
+        const __m512i x = _mm512_loadu_si512(a + first), y = _mm512_loadu_si512(b + first);
+        store(into, (vf)_mm512_permutex2var_epi16(x, low, y));
+        store(into + VL, (vf)_mm512_permutex2var_epi16(x, high, y));
+    }
+#endif
 };
 
 // Row-major units `[rows][units]`, `units` a multiple of VL where rows are written.
@@ -115,8 +127,13 @@ static void pack_panels(const Rows& rows, int count, int size, float* into) {
             const int r = s * A::PER_UNIT;
             const T* a = rows(r);
             const T* b = A::PER_UNIT == 2 && r + 1 < count ? rows(r + 1) : nullptr;
-            for (int j = 0; j < width; ++j)
-                store(panel + ((int64_t)s * width + j) * VL, a ? Units<A, T>::pair(a, b, (first + j) * VL, size) : vf{});
+            int j = 0;
+#if defined(__AVX512F__)
+            if constexpr (A::PER_UNIT == 2)
+                for (; b && j + 2 <= width && (first + j + 2) * VL <= size; j += 2)
+                    Units<A, T>::two_pairs(a, b, (first + j) * VL, panel + ((int64_t)s * width + j) * VL);
+#endif
+            for (; j < width; ++j) store(panel + ((int64_t)s * width + j) * VL, a ? Units<A, T>::pair(a, b, (first + j) * VL, size) : vf{});
         }
     }
 }

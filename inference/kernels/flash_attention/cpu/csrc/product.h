@@ -72,32 +72,33 @@ static void register_tile(const float* a, int64_t a_stride, const float* b, int 
 // Floats are summed in stretches: the error of a sum grows with its length, and then grows with its stretches instead.
 constexpr int STRETCH = 64;  // the last may be half as long again
 
-template <class A, Order ORDER, int R, int W, class End>
-INLINE void stretches(const float* a, int64_t a_stride, const float* b, int steps, const End& end, float* c, int64_t c_stride, int row,
-                      int vector) {
-    int done = 0;
-    if constexpr (A::PER_UNIT == 1 && ORDER == Order::ROWS)
-        for (; steps - done > STRETCH + STRETCH / 2; done += STRETCH)
-            register_tile<A, ORDER, R, W>(a + done, a_stride, b + (int64_t)done * W * VL, STRETCH, Assign{}, c, c_stride, row, vector, done > 0);
-    register_tile<A, ORDER, R, W>(a + done, a_stride, b + (int64_t)done * W * VL, steps - done, end, c, c_stride, row, vector, done > 0);
-}
-
 template <class A, Order ORDER, int W, class End>
-static void panel_product(const float* a, int64_t a_stride, const float* b, int steps, int rows, const End& end, float* c,
-                          int64_t c_stride, int vector) {
+static void rows_product(const float* a, int64_t a_stride, const float* b, int steps, int rows, const End& end, float* c, int64_t c_stride,
+                         int vector, bool resume) {
     const int64_t down = ORDER == Order::ROWS ? a_stride : 1;
     int row = 0;
     for (; row + MAX_ROWS <= rows; row += MAX_ROWS)
-        stretches<A, ORDER, MAX_ROWS, W>(a + row * down, a_stride, b, steps, end, c + row * c_stride, c_stride, row, vector);
+        register_tile<A, ORDER, MAX_ROWS, W>(a + row * down, a_stride, b, steps, end, c + row * c_stride, c_stride, row, vector, resume);
     const float* rest = a + row * down;
     float* into = c + row * c_stride;
     switch (rows - row) {
-        case 5: return stretches<A, ORDER, 5, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector);
-        case 4: return stretches<A, ORDER, 4, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector);
-        case 3: return stretches<A, ORDER, 3, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector);
-        case 2: return stretches<A, ORDER, 2, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector);
-        case 1: return stretches<A, ORDER, 1, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector);
+        case 5: return register_tile<A, ORDER, 5, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector, resume);
+        case 4: return register_tile<A, ORDER, 4, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector, resume);
+        case 3: return register_tile<A, ORDER, 3, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector, resume);
+        case 2: return register_tile<A, ORDER, 2, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector, resume);
+        case 1: return register_tile<A, ORDER, 1, W>(rest, a_stride, b, steps, end, into, c_stride, row, vector, resume);
     }
+}
+
+// All rows of a stretch before the next one: its part of the panel stays in the first-level cache meanwhile.
+template <class A, Order ORDER, int W, class End>
+static void panel_product(const float* a, int64_t a_stride, const float* b, int steps, int rows, const End& end, float* c,
+                          int64_t c_stride, int vector) {
+    int done = 0;
+    if constexpr (A::PER_UNIT == 1 && ORDER == Order::ROWS)
+        for (; steps - done > STRETCH + STRETCH / 2; done += STRETCH)
+            rows_product<A, ORDER, W>(a + done, a_stride, b + (int64_t)done * W * VL, STRETCH, rows, Assign{}, c, c_stride, vector, done > 0);
+    rows_product<A, ORDER, W>(a + done, a_stride, b + (int64_t)done * W * VL, steps - done, rows, end, c, c_stride, vector, done > 0);
 }
 
 // C [rows][vectors] = A [rows][steps] · B [steps][vectors], as `end` says. B is in panels of `panel_steps` steps, of which those from

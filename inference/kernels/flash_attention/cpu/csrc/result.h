@@ -2,21 +2,28 @@
 #pragma once
 #include "tasks.h"
 
-// Output and log-sum-exp of a row whose weighted values are summed in `row`, weights being exp(score - peak).
+// A row whose weighted values are summed, weights being exp(score - peak).
+struct Sums {
+    const float* values;
+    float peak, weights, log_of_weights;
+};
+
+// Output and log-sum-exp of row `first + lane`, `places` being those from `first` on.
 template <class T>
-INLINE void write_row(const Call& call, const Queries& queries, int number, const float* row, float peak, float sum_of_weights, float* partial) {
+INLINE void write_row(const Call& call, const Places& places, int first, int lane, const Sums& sums, float* partial) {
     const int vectors = ceil_div(call.value_size, VL);
-    const bool empty = sum_of_weights == 0.0f;
-    const float lse = empty ? -INFINITY : peak * (call.softcap > 0 ? 1.0f : call.scale) + logf(sum_of_weights);
-    const vf inverse = splat(empty ? 0.0f : 1.0f / sum_of_weights);
+    const float* row = sums.values;
+    const bool empty = sums.weights == 0.0f;
+    const float lse = empty ? -INFINITY : sums.peak * (call.softcap > 0 ? 1.0f : call.scale) + sums.log_of_weights;
+    const vf inverse = splat(empty ? 0.0f : 1.0f / sums.weights);
     if (partial) {
-        float* into = partial + number * partial_floats(call);
+        float* into = partial + (first + lane) * partial_floats(call);
         into[0] = lse;
         for (int j = 0; j < vectors; ++j) store(into + VL + j * VL, empty ? vf{} : load(row + j * VL) * inverse);
         return;
     }
-    const int64_t token = Queries::token(queries, number);
-    const int head = Queries::head(queries, number);
+    const int64_t token = places.token(lane);
+    const int head = places.head(lane);
     if (call.lse) call.lse[head * call.lse_head + token] = lse;
     T* into = at<T>(call.out, token, head);
     for (int j = 0; j < vectors; ++j)

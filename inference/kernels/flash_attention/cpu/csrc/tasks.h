@@ -45,6 +45,7 @@ struct Plan {
 };
 
 constexpr int TASKS_PER_THREAD = 4;
+constexpr int SHARES_PER_THREAD = 32;  // of many short tasks
 constexpr int KEYS_WORTH_A_SPLIT = 512;
 
 // Into how many parts the keys of a segment are split: only when there are fewer tiles than threads.
