@@ -1,6 +1,7 @@
 """Opens a computer by its address: the word before the first colon names its kind, the rest is for the kind to read.
 
     desktop            desktop::1            the desktop of $DISPLAY, or of that display; macOS or Windows
+    wayland            wayland:ADDRESS       the desktop of a Wayland session, by its portal; or that of another session bus
     virtual            virtual:1280x720      a desktop of its own, that shows on no screen
     browser:URL                              a headless browser
     vnc://HOST:PORT                          the desktop of a VNC server
@@ -56,6 +57,7 @@ COMPUTERS: Registry[Opener] = Registry(
     group="deftly.computers",
     ours={
         "desktop": "agent.computers.opening:open_desktop",
+        "wayland": "agent.computers.opening:open_wayland",
         "virtual": "agent.computers.opening:open_virtual",
         "browser": "agent.computers.opening:open_browser",
         "vnc": "agent.computers.opening:open_vnc",
@@ -97,6 +99,12 @@ def open_desktop(address: str, options: ComputerOptions) -> Computer:
     from agent.computers.desktop import DesktopComputer
 
     return DesktopComputer(_rest(address) or None, stop=options.stop)
+
+
+def open_wayland(address: str, options: ComputerOptions) -> Computer:
+    from agent.computers.wayland.computer import WaylandComputer
+
+    return WaylandComputer(_rest(address) or None, stop=options.stop)
 
 
 def open_virtual(address: str, options: ComputerOptions) -> Computer:

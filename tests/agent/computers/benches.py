@@ -27,8 +27,20 @@ from agent.endings import DisplayLost
 from tests.actions.conftest import PATIENCE
 from tests.agent.computers.osworld_server import OsWorldTestServer
 from tests.agent.computers.scenes import PAGE, PageScene, XScene
+from tests.agent.computers.wayland_scene import WaylandScene
+from tests.agent.computers.wayland_session import WaylandSession
 
-KINDS = ("desktop", "virtual", "browser", "browser_hidpi", "miniwob", "vnc", "remote", "osworld")  # a replay has no hands: test_replay.py
+KINDS = (
+    "desktop",
+    "virtual",
+    "browser",
+    "browser_hidpi",
+    "miniwob",
+    "vnc",
+    "remote",
+    "osworld",
+    "wayland",
+)  # a replay has no hands: test_replay.py
 LEASE_SECONDS = 1.0
 TOKEN = "a-token-for-tests-only"
 MINIWOB_SCALE = 4  # a task area of 640x640 px, which has room for the scene
@@ -84,6 +96,14 @@ class VncDesktop:
             process.wait()
 
 
+def _environment(wanted: dict[str, str]) -> Callable[[], object]:
+    """Set these variables; returns what undoes it."""
+    patch = pytest.MonkeyPatch()
+    for name, value in wanted.items():
+        patch.setenv(name, value)
+    return patch.undo
+
+
 def _free_port() -> int:
     import socket
 
@@ -98,10 +118,15 @@ class Bench:
         self.kind = kind
         self._closers: list[Callable[[], object]] = []
         self.address, self.options = "", ComputerOptions()
-        self.scene: XScene | PageScene
-        getattr(self, f"_make_{kind}")(desktop, folder)
+        self.scene: XScene | PageScene | WaylandScene
+        try:
+            getattr(self, f"_make_{kind}")(desktop, folder)
+            if self.address:
+                self.computer: Computer = self.open()
+        except BaseException:
+            self.close()
+            raise
         if self.address:
-            self.computer: Computer = self.open()
             self._closers.append(lambda: self.computer.close())
 
     def open(self) -> Computer:
@@ -162,6 +187,14 @@ class Bench:
         self._closers.append(task.close)
         self.computer, self.scene = task, PageScene.in_task(task, MINIWOB_SCALE)
 
+    def _make_wayland(self, desktop: VirtualDesktop, folder: Path) -> None:
+        session = WaylandSession(Size(1280, 720))
+        self._closers.append(session.close)
+        self._closers.append(_environment(session.x_environment()))  # as a program in that session has it
+        self.address = f"wayland:{session.bus}"
+        self.scene = WaylandScene(session)
+        self._closers.append(self.scene.close)
+
     def _on_x(self, desktop: VirtualDesktop) -> None:
         scene = XScene(desktop)
         self._closers.append(scene.close)
@@ -196,6 +229,9 @@ def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]
         assert task._computer is not None
         _impatient(task._computer)
         return task, task._desk.close
+    if kind == "wayland":
+        session = WaylandSession(Size(1280, 720))
+        return open_computer(f"wayland:{session.bus}"), session.close
     desktop = VirtualDesktop(Size(640, 480), window_manager=None)
     if kind == "desktop":
         return _impatient(open_computer(f"desktop:{desktop.display}")), desktop.close

@@ -1,0 +1,1 @@
+"""The desktop of a Wayland session, seen and touched through xdg-desktop-portal."""
