@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
 from training.experts.steps import click_button
 from training.experts.wording import Wording
+from training.experts.words import synonyms
 
 WORDING = Wording("Select {} and click Submit.")
 NOTHING = "nothing"
@@ -108,7 +110,46 @@ class ChooseOption:
             yield Question(WORDING.fill(label), (f'choose "{label}"',) if chosen else ())
 
 
+class CheckSimilar:
+    """Check boxes whose labels are similar to words of the instruction, in the instruction's order."""
+
+    task = "click-checkboxes-soft"
+    wording = Wording("Select words similar to {} and click Submit.")
+
+    def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
+        names = self.wording.read(instruction)[0].split(", ")
+        meant = [(name, label, box) for name in names for label, box in _labelled(page, "checkbox") if self._similar(name, label)]
+        for label, box in _labelled(page, "checkbox"):
+            if box.checked and label not in [other for _, other, _ in meant]:
+                return Decision(f'uncheck "{label}"', Click(point=box.point))
+        for name, label, box in meant:
+            if not box.checked:
+                return Decision(self._thought(label, name), Click(point=box.point))
+        return click_button(page, SUBMIT)
+
+    def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
+        """What is checked and some more, each called by any of the words that are similar to it."""
+        boxes = _labelled(page, "checkbox")
+        checked, empty = ([label for label, box in boxes if box.checked == state] for state in (True, False))
+        asked: dict[str, tuple[str, ...]] = {}
+        for _ in range(OTHER_CHOICES):
+            done, added = rng.sample(checked, len(checked)), rng.sample(empty, rng.randint(0 if checked else 1, len(empty)))
+            names = {label: rng.choice(self._group(label)) for label in [*done, *added]}
+            asked[self.wording.fill(", ".join(names.values()))] = tuple(self._thought(label, names[label]) for label in done)
+        yield from itertools.starmap(Question, asked.items())
+
+    def _group(self, word: str) -> list[str]:
+        return sorted(next(group for group in synonyms() if word in group))
+
+    def _similar(self, one: str, other: str) -> bool:
+        return any(one in group and other in group for group in synonyms())
+
+    def _thought(self, label: str, name: str) -> str:
+        return f'"{name}": check "{label}"'
+
+
 EXPERTS: list[Expert] = [
+    CheckSimilar(),
     CheckBoxes("click-checkboxes"),
     CheckBoxes("click-checkboxes-large"),
     CheckBoxes("click-checkboxes-transfer"),

@@ -40,7 +40,8 @@ class Box(NamedTuple):
 class Element:
     """One visible element.
 
-    `text` is all the text inside it, `own_text` only its own text nodes, `selection` the marked part of a text field's value.
+    `text` is all the text inside it, `own_text` only its own text nodes, `selection` the marked part of a text field's value, or all
+    of the text that is marked on the page, where some of it is the element's.
     `spot` is where to click, as fractions of the visible part of its box: the middle, or well inside the uncovered part where the middle is
     covered. `hit` says that a click there reaches the element or a child of it.
     """
@@ -116,7 +117,9 @@ class Page:
 READ_PAGE_JS = r"""() => {
   const top = 50, size = 160, elements = [], characters = [];
   const box = r => [r.left, r.top - top, r.width, r.height].map(v => Math.round(v * 100) / 100);
-  const inside = r => r.width > 0 && r.height > 0 && r.right > 0 && r.left < size && r.bottom > top && r.top < top + size;
+  const flat = (r, node) => node instanceof SVGGeometryElement && r.width + r.height > 0;  // a level or upright line
+  const inside = (r, node) => (r.width > 0 && r.height > 0 || flat(r, node)) && r.right > 0 && r.left < size
+    && r.bottom > top && r.top < top + size;
   const skip = new Set(['SCRIPT', 'STYLE', 'HEAD', 'META', 'TITLE', 'LINK', 'NOSCRIPT']);
   const harness = new Set(['query', 'reward-display', 'click-canvas', 'sync-task-cover', 'deftly-mark']);
   const shown = node => { const s = getComputedStyle(node); return s.visibility !== 'hidden' && s.display !== 'none' && +s.opacity !== 0; };
@@ -142,7 +145,9 @@ READ_PAGE_JS = r"""() => {
   };
   const marked = node => {
     const start = node.selectionStart, end = node.selectionEnd;  // null where the kind of field has none
-    return document.activeElement === node && typeof start === 'number' ? node.value.slice(start, end) : '';
+    if (typeof start === 'number') return document.activeElement === node ? node.value.slice(start, end) : '';
+    const words = getSelection();
+    return words.isCollapsed || !words.containsNode(node, true) ? '' : words.toString();
   };
   const letters = (node, parent) => {
     const text = node.data, range = document.createRange();
@@ -150,19 +155,32 @@ READ_PAGE_JS = r"""() => {
       if (/\s/.test(text[i])) continue;
       range.setStart(node, i); range.setEnd(node, i + 1);
       const r = range.getBoundingClientRect();
-      if (!inside(r)) continue;
+      if (!inside(r, null)) continue;
       const hit = document.elementFromPoint(Math.min(size - .5, Math.max(0, (r.left + r.right) / 2)), (r.top + r.bottom) / 2);
       if (hit && (hit === parent || parent.contains(hit) || hit.contains(parent))) characters.push([text[i], ...box(r)]);
     }
+  };
+  // How far from a canvas's middle its outermost drawn pixel is, in 120 directions.
+  const outline = node => {
+    const w = node.width, h = node.height, data = node.getContext('2d').getImageData(0, 0, w, h).data, radii = [];
+    for (let k = 0; k < 120; k++) {
+      let r = Math.min(w, h) / 2 - 1;
+      const drawn = () => data[4 * (Math.round(h / 2 + r * Math.sin(k * Math.PI / 60)) * w
+        + Math.round(w / 2 + r * Math.cos(k * Math.PI / 60))) + 3] > 100;
+      while (r > 0 && !drawn()) r -= .5;
+      radii.push(r);
+    }
+    return radii.join(' ');
   };
   const visit = (node, parent) => {
     if (skip.has(node.tagName) || harness.has(node.id) || !shown(node)) return;
     const r = node.getBoundingClientRect(), style = getComputedStyle(node);
     let index = parent;
-    if (node.id !== 'wrap' && node.id !== 'area' && node !== document.body && inside(r)) {
+    if (node.id !== 'wrap' && node.id !== 'area' && node !== document.body && inside(r, node)) {
       index = elements.length;
       const attributes = {}, place = spot(r, node);
       for (const a of node.attributes) if (!['id', 'class', 'type', 'style'].includes(a.name)) attributes[a.name] = a.value.slice(0, 200);
+      if (node.tagName === 'CANVAS' && node.width * node.height) attributes.outline = outline(node);
       elements.push({
         tag: node.tagName.toLowerCase(), id: node.id || '', classes: String(node.getAttribute('class') || ''),
         type: node.type ? String(node.type) : '',

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from training.experts import choosing, clicking, dragging, filling, forms, lists, menus, sections, sequences, shapes, sums, values
+from training.experts import (
+    choosing,
+    clicking,
+    colors,
+    copying,
+    dates,
+    digits,
+    dragging,
+    drawing,
+    filling,
+    forms,
+    lists,
+    mail,
+    menus,
+    mixed,
+    moving,
+    numbers,
+    searches,
+    sections,
+    sequences,
+    shapes,
+    sums,
+    values,
+)
 from training.experts.base import Expert
 
 _LISTS: list[list[Expert]] = [
     choosing.EXPERTS,
     clicking.EXPERTS,
+    colors.EXPERTS,
+    copying.EXPERTS,
+    dates.EXPERTS,
+    digits.EXPERTS,
     dragging.EXPERTS,
+    drawing.EXPERTS,
     filling.EXPERTS,
     forms.EXPERTS,
     lists.EXPERTS,
+    mail.EXPERTS,
     menus.EXPERTS,
+    mixed.EXPERTS,
+    moving.EXPERTS,
+    numbers.EXPERTS,
+    searches.EXPERTS,
     sections.EXPERTS,
     sequences.EXPERTS,
     shapes.EXPERTS,

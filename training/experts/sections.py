@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from actions.space import Click
 from training.experts.base import Decision, Expert, Question
@@ -38,11 +40,12 @@ def _open_section(page: Page) -> int | None:
     return next((number for number, heading in enumerate(headings) if heading.attributes.get("aria-expanded") == "true"), None)
 
 
+@dataclass(frozen=True, slots=True)
 class ClickCollapsible:
     """One section, closed at first: open it, then submit."""
 
-    task = "click-collapsible"
-    wording = "Expand the section below and click submit."
+    task: str
+    wording: ClassVar[str] = "Expand the section below and click submit."
 
     def decide(self, instruction: str, page: Page, history: Sequence[str]) -> Decision:
         if _open_section(page) is None:
@@ -147,4 +150,24 @@ class FindLinkInSections(FindLink):
         return click(part.text, part)
 
 
-EXPERTS: list[Expert] = [ClickCollapsible(), FindLinkInTabs(), FindLinkInOneTab(), FindLinkInSections()]
+class FindLinkInTwoTabs(FindLinkInTabs):
+    """Two tabs, the second of which is empty: opening it is right where the first does not hold the link."""
+
+    task = "click-tab-2-medium"
+
+
+class FindLinkInSectionsAtOnce(FindLinkInSections):
+    """The same without animation."""
+
+    task = "click-collapsible-2-nodelay"
+
+
+EXPERTS: list[Expert] = [
+    ClickCollapsible("click-collapsible"),
+    ClickCollapsible("click-collapsible-nodelay"),
+    FindLinkInTabs(),
+    FindLinkInOneTab(),
+    FindLinkInTwoTabs(),
+    FindLinkInSections(),
+    FindLinkInSectionsAtOnce(),
+]

@@ -56,6 +56,19 @@ class SimpleArithmetic(Sum):
         return int(left), sign, int(right)
 
 
+class SimpleAlgebra(Sum):
+    """A sum of a digit and `x`; the thought tells the sum that gives `x`."""
+
+    task = "simple-algebra"
+    wording = "Solve for x and type your answer into the textbox. Press Submit when done."
+
+    def sum(self, page: Page) -> tuple[int, str, int]:
+        left, sign, right, _, result = page.first(id="math-problem").text.split()
+        if left == "x":
+            return int(result), "+" if sign == "-" else "-", int(right)
+        return (int(result), "-", int(left)) if sign == "+" else (int(left), "-", int(result))
+
+
 class VisualAddition(Sum):
     """Two heaps of blocks to be counted."""
 
@@ -92,4 +105,4 @@ class OddOrEven:
         return [(n.text, {"odd": o, "even": e}) for n, o, e in zip(numbers, odd, even, strict=True)]
 
 
-EXPERTS: list[Expert] = [SimpleArithmetic(), VisualAddition(), OddOrEven()]
+EXPERTS: list[Expert] = [SimpleArithmetic(), SimpleAlgebra(), VisualAddition(), OddOrEven()]

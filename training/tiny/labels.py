@@ -39,6 +39,12 @@ WIDGETS = [
     "polygon",
     "svg-text",
     "canvas",
+    "trash",
+    "star",
+    "swatch",
+    "card",
+    "card-hidden",
+    "corner",
 ]
 WIDGET_CLASS = {name: index for index, name in enumerate(WIDGETS)}
 
@@ -111,4 +117,11 @@ def widget_of(element: Element) -> str | None:
         return "slider"
     if "ui-dialog-titlebar" in classes:
         return "dialog"
-    return None
+    if "ui-resizable-se" in classes:
+        return "corner"
+    if element.tag == "span" and "data-color" in element.attributes:
+        return "swatch"
+    names = classes.split()
+    if "card" in names:
+        return "card-hidden" if "hidden" in names else "card"
+    return next((name for name in ("trash", "star") if name in names), None)
