@@ -1,8 +1,8 @@
 """What a vLLM server finds in its environment, and how it shares out a machine with few cores.
 
 On CPUs vLLM 0.32 gives the scheduler and the model a process each, which ask a piece of shared memory in a loop whether the other has
-something. On two cores that loop costs as much as a core, and all else waits behind it: the API server, what stands in front of it, and
-the clients (78 ms of processor time a request where the model takes 90: docs/serving.md). So on few cores both live in one process.
+something. On two cores that loop takes most of the second (78 ms of processor time a request, where the model takes 90:
+docs/serving.md), and all else stands behind it: the API server, the proxy, the clients. So on few cores both live in one process.
 
 It has a thread a core but one, as vLLM's own rule has it. A thread on every core is 1.4 times faster while nobody else works on the
 machine, and 9 times slower as soon as one other program does: the threads wait for each other in loops, too.
@@ -29,9 +29,9 @@ def vllm_environment(environment: Mapping[str, str], order: VllmOrder, num_cores
 def _for_few_cores(order: VllmOrder, num_cores: int) -> dict[str, str]:
     """What the user's own environment may overrule. On a GPU with a process of its own for the model, or none, it changes nothing."""
     spread = order.parallelism
-    if num_cores > FEW_CORES or spread.tensor > 1 or spread.pipeline > 1 or spread.ray:
+    if num_cores > FEW_CORES or max(spread.tensor, spread.pipeline, spread.data) > 1 or spread.ray:
         return {}
-    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(max(1, (num_cores - 1) // spread.data))}
+    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(max(1, num_cores - 1))}
 
 
 def _num_cores() -> int:
