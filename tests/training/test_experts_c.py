@@ -21,6 +21,7 @@ from training.experts.numbers import NEXT_GUESS, AscendingNumbers, FindGreatest,
 from training.experts.page import AREA_CSS_PX, Box, Element, Page
 from training.experts.registry import get_expert
 from training.experts.searches import MovieSearch
+from training.tiny.labels import WIDGETS, widget_of
 
 SEARCH = "Search for drama movies directed by Moss from year 1999."
 
@@ -220,3 +221,20 @@ def test_an_equation_is_turned_into_a_sum(problem: str, thought: str) -> None:
     expert = get_expert("simple-algebra")
     decision = expert.decide("Solve for x and type your answer into the textbox. Press Submit when done.", shown, ())
     assert decision.thought == thought and decision.action == TypeText(text=thought.split('"')[1])
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (element("span", classes="trash"), "trash"),
+        (element("span", classes="star clicked"), "star"),
+        (element("span", attributes={"data-color": "red"}), "swatch"),
+        (element("div", classes="card"), "card"),
+        (element("div", classes="card hidden"), "card-hidden"),
+        (element("div", classes="ui-resizable-handle ui-resizable-se"), "corner"),
+        (element("div", classes="ui-resizable-handle ui-resizable-e"), None),
+    ],
+)
+def test_new_kinds_of_things_have_labels(seen: Element, kind: str | None) -> None:
+    assert widget_of(seen) == kind
+    assert kind is None or kind in WIDGETS

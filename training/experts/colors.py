@@ -80,7 +80,10 @@ class UseColorWheel:
         if field.value.lower() == CODES[name]:
             if page.all("button", hit=True):
                 return click_button(page, SUBMIT)
-            return Decision(*((TO_BUTTON, Hotkey(keys=("tab",))) if field.focused else (PRESS_ENTER, Hotkey(keys=("enter",)))))
+            if page.all("button", focused=True):
+                return Decision(PRESS_ENTER, Hotkey(keys=("enter",)))
+            if field.focused:
+                return Decision(TO_BUTTON, Hotkey(keys=("tab",)))
         if not field.focused:
             return Decision(self.focus, Click(point=field.point))
         if field.value != field.selection:
@@ -89,13 +92,14 @@ class UseColorWheel:
 
     def questions(self, page: Page, rng: random.Random) -> Iterator[Question]:
         field = page.first("input", id="col")
+        done = (self.focus,) if field.focused else ()
         held = [name for name, code in CODES.items() if code == field.value.lower()]
-        marked = (SELECT_ALL,) if held or field.selection else ()
         for name in held or rng.sample(sorted(CODES), 12):
-            done = (self.focus, *marked) if held or field.focused else ()
-            typed = (f'{name} is "{CODES[name]}"',) if held else ()
-            left = (TO_BUTTON,) if held and not field.focused else ()
-            yield Question(self.wording.fill(name), (*done, *typed, *left))
+            if not held:
+                yield Question(self.wording.fill(name), (*done, SELECT_ALL) if field.selection else done)
+            elif field.focused or page.all("button", focused=True):
+                typed = (self.focus, SELECT_ALL, f'{name} is "{CODES[name]}"')
+                yield Question(self.wording.fill(name), typed if field.focused else (*typed, TO_BUTTON))
 
 
 EXPERTS: list[Expert] = [ClickShades(), UseColorWheel()]
