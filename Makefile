@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SETUP := sh scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: families setup-vllm setup-vllm-if-possible soak help setup setup-dev demo test fuzz lint format train-tiny clean
+.PHONY: families wayland setup-vllm setup-vllm-if-possible soak help setup setup-dev demo test fuzz lint format train-tiny clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,13 @@ soak: setup-dev  ## ten minutes of mixed load on the embedded server: memory sta
 
 families: setup-dev setup-vllm  ## every architecture at the size of a toy, the whole way, and served by vLLM: nine minutes
 	@DEFTLY_FAMILIES_VLLM=1 $(PYTHON) -m pytest tests/e2e/families -v
+
+WAYLAND_PACKAGES := gnome-shell xwayland xdg-desktop-portal-gnome pipewire wireplumber dbus-daemon libgl1-mesa-dri gir1.2-gtk-3.0 \
+	python3-gi gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-base gstreamer1.0-pipewire
+
+wayland: setup-dev  ## the Wayland desktop on a GNOME of its own: as root, installs hundreds of MB of Debian packages
+	@apt-get install -y --no-install-recommends $(WAYLAND_PACKAGES)
+	@DEFTLY_WAYLAND=1 $(PYTHON) -m pytest tests/agent/computers -k wayland -v
 
 lint: setup-dev  ## ruff and mypy
 	@$(PYTHON) -m ruff check .

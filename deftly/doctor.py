@@ -125,13 +125,15 @@ def _display() -> str:
     """The desktop that a person looks at; without one, a virtual desktop does."""
     if not sys.platform.startswith("linux"):
         return sys.platform
-    wayland = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+    return _wayland() if _is_wayland() else _x_display()
+
+
+def _is_wayland() -> bool:
+    return bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+
+
+def _x_display() -> str:
     display = os.environ.get("DISPLAY")
-    if wayland:
-        raise NotWorking(
-            "this is a Wayland session, whose desktop cannot be seen or touched (xdg-desktop-portal is not built in)",
-            "log in with an X11 session, --virtual, --computer browser:URL, or share the session by VNC and --computer vnc://127.0.0.1",
-        )
     if not display:
         raise NotWorking("DISPLAY is not set, so there is no desktop here")
     from Xlib.display import Display
@@ -140,6 +142,17 @@ def _display() -> str:
     screen = connection.screen()
     connection.close()
     return f"{display}, {screen.width_in_pixels}x{screen.height_in_pixels}"
+
+
+def _wayland() -> str:
+    from agent.computers.wayland.needs import missing
+
+    if commands := missing():
+        raise NotWorking(
+            "this is a Wayland session; --computer wayland, which sees and touches it, lacks something",
+            f"{' && '.join(commands)}; or --virtual, or --computer browser:URL",
+        )
+    return "this is a Wayland session: use --computer wayland, and allow it in the dialog that the desktop shows"
 
 
 class _Screen:
@@ -157,6 +170,8 @@ class _Screen:
 
     def _open(self) -> None:
         try:
+            if _is_wayland():
+                raise NotWorking("eyes and hands there need the user's consent")
             self._name = f"the local desktop {_display()}"
         except Exception:  # noqa: BLE001 - why there is no local desktop was found by the check before
             from agent.computers.virtual import VirtualDesktop

@@ -16,7 +16,7 @@ from agent.endings import DisplayLost
 
 
 def unseen_session(display: str | None = None) -> str | None:
-    """Why the desktop in front of the user cannot be seen, and what else to do; `None` where it can, or a `display` was named.
+    """Why the desktop in front of the user cannot be seen by way of X, and what else to do; `None` where it can, or a `display` was named.
 
     Through Xwayland a screen would be seen that is black but for X programs, and clicked on.
     """
@@ -27,8 +27,8 @@ def unseen_session(display: str | None = None) -> str | None:
     named = os.environ.get("DISPLAY")
     through = f", or for X programs alone --computer desktop:{named}" if named else ""
     return (
-        "this is a Wayland session, whose desktop cannot be seen or touched (xdg-desktop-portal is not built in): "
-        "log in with an X11 session, "
+        "this is a Wayland session, whose desktop is seen and touched through its portal alone: use --computer wayland, "
+        "which asks for your consent, or log in with an X11 session, "
         f"use --virtual or --computer browser:URL, share the session by VNC and use --computer vnc://127.0.0.1{through}"
     )
 

@@ -33,8 +33,11 @@ def record_command(argv: list[str]) -> int:
     discretion = _discretion(options.policy, options.pause_key)
     from agent.computers.desktop import unseen_session
 
-    if unseen := unseen_session(options.display):
-        raise UsageError(f"{unseen}, or record what is on it with --display")
+    if unseen_session(options.display):
+        raise UsageError(
+            "this is a Wayland session, in which nobody can be watched at work: log in with an X11 session, "
+            "or record what is on Xwayland with --display"
+        )
     episode, end = _record(options.task, options.display, options.out, discretion, quiet=options.json)
     if options.json:
         print(json.dumps(_told(episode, end, options.task)))

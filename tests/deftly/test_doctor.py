@@ -50,5 +50,8 @@ def test_without_xvfb_it_names_the_package_that_brings_it(tmp_path: Path) -> Non
 def test_a_wayland_session_is_said_plainly(tmp_path: Path) -> None:
     _, found, _ = doctor(tmp_path, WAYLAND_DISPLAY="wayland-0")
     assert "Wayland session" in found["display"]["detail"]
-    assert "--virtual" in found["display"]["mend"]
+    if found["display"]["state"] == "ok":
+        assert "--computer wayland" in found["display"]["detail"]
+    else:
+        assert "--virtual" in found["display"]["mend"]
     assert found["screen"]["detail"].startswith("a virtual desktop")

@@ -34,7 +34,7 @@ class WaylandComputer(ScreenComputer):
             raise DisplayLost(str(error)) from error
         try:
             screen = SharedScreen(self._session)
-            clipboard = open_clipboard(self._session, os.environ.get("DISPLAY"))
+            clipboard = open_clipboard(os.environ.get("DISPLAY"))
         except DisplayGone as error:
             self._session.close()
             raise DisplayLost(str(error)) from error

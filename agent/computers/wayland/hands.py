@@ -10,7 +10,6 @@ from actions.backends.keysyms import KEYSYMS, keysym_of
 from actions.errors import CannotPerform, DisplayGone
 from actions.geometry import Size
 from actions.space import Button
-from agent.computers.wayland.bus import BusError
 from agent.computers.wayland.clipboard import Clipboard
 from agent.computers.wayland.portal import PortalSession
 from agent.computers.wayland.streams import SharedScreen
@@ -97,7 +96,8 @@ class PortalBackend:
     def _paste(self, clipboard: Clipboard, text: str, sleep: Sleep) -> bool:
         """Offer `text`, press Shift+Insert, and see whether it was fetched."""
         try:
-            clipboard.take(text)
+            if not clipboard.take(text):
+                return False
             self._wait_for_fetches(clipboard, sleep)
             before = clipboard.fetches()
             for name, down in (("shift", True), ("insert", True), ("insert", False), ("shift", False)):
@@ -109,10 +109,8 @@ class PortalBackend:
                 sleep(_POLL)
             sleep(_FETCH_AGAIN)
             return True
-        except BusError as error:
-            raise DisplayGone(f"the desktop is no longer shared: {error}") from error
         finally:
-            with suppress(BusError, DisplayGone):
+            with suppress(DisplayGone):
                 clipboard.give_back()
 
     def _wait_for_fetches(self, clipboard: Clipboard, sleep: Sleep) -> None:

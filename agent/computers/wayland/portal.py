@@ -20,7 +20,6 @@ MONITOR = 1
 CURSOR_HIDDEN = 1
 UNTIL_REVOKED = 2
 REMOTE, CAST = "org.freedesktop.portal.RemoteDesktop", "org.freedesktop.portal.ScreenCast"
-CLIPBOARD = "org.freedesktop.portal.Clipboard"
 SESSION, REQUEST = "org.freedesktop.portal.Session", "org.freedesktop.portal.Request"
 _ANSWERS = {1: "the request to see and control the desktop was declined", 2: "the dialog that asks for consent was closed"}
 _names = itertools.count(1)
@@ -77,26 +76,16 @@ class PortalSession:
         self._request(REMOTE, "SelectDevices", "o", wanted, self.handle)
         sources: Options = {"types": ("u", MONITOR), "multiple": ("b", True), "cursor_mode": ("u", CURSOR_HIDDEN)}
         self._request(CAST, "SelectSources", "o", sources, self.handle)
-        asked_clipboard = self._ask_for_clipboard()
         granted = self._request(REMOTE, "Start", "os", {}, self.handle, "", seconds=CONSENT_SECONDS)
         if "restore_token" in granted:
             self._remember(str(granted["restore_token"][1]))
         lent = int(granted.get("devices", ("u", 0))[1])
         self.monitors = [_monitor(node, about) for node, about in granted.get("streams", ("", []))[1]]
         self.is_gnome = self.service.is_there("org.gnome.Mutter.RemoteDesktop")
-        self.has_clipboard = asked_clipboard and bool(granted.get("clipboard_enabled", ("b", False))[1])
         if lent & (KEYBOARD | POINTER) != KEYBOARD | POINTER:
             raise DisplayGone("the desktop was shared without leave to use keyboard and pointer: allow remote interaction in the dialog")
         if not self.monitors:
             raise DisplayGone("the desktop was shared without a monitor: pick one in the dialog")
-
-    def _ask_for_clipboard(self) -> bool:
-        try:
-            self.service.read(CLIPBOARD, "version")
-            self.service.call(CLIPBOARD, "RequestClipboard", "oa{sv}", self.handle, {})
-        except BusError:
-            return False
-        return True
 
     def _request(
         self, interface: str, method: str, signature: str, options: Options, *body: object, seconds: float = 25.0

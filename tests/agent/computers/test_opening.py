@@ -13,7 +13,7 @@ from agent.endings import DisplayLost
 
 
 def test_the_kinds_have_public_names() -> None:
-    assert set(COMPUTERS.names()) >= {"desktop", "virtual", "browser", "vnc", "http", "osworld"}
+    assert set(COMPUTERS.names()) >= {"desktop", "wayland", "virtual", "browser", "vnc", "http", "osworld"}
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,17 @@ def test_an_address_that_means_nothing_is_a_mistake_of_the_caller(address: str, 
 def test_in_a_wayland_session_the_desktop_is_refused_in_words_unless_it_is_named(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     monkeypatch.setenv("DISPLAY", named)
-    with pytest.raises(DisplayLost, match=r"Wayland session.*use --virtual") as error:
+    with pytest.raises(DisplayLost, match=r"Wayland session.*--computer wayland.*use --virtual") as error:
         open_computer("desktop")
     assert ("--computer desktop::0" in str(error.value)) == bool(named)
     with pytest.raises(DisplayLost, match=":9999"):
         open_computer("desktop::9999")
+
+
+def test_without_a_session_bus_the_portal_is_not_there() -> None:
+    pytest.importorskip("jeepney", reason="jeepney is not installed: pip install 'deftly[wayland]'")
+    with pytest.raises(DisplayLost, match="no session bus"):
+        open_computer("wayland:unix:path=/nonexistent")
 
 
 @pytest.mark.display

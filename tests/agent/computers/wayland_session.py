@@ -35,7 +35,8 @@ const actor = global.get_window_actors().find(actor => /^Remote [dD]esktop$/.tes
 if (!actor) return null;
 actor.meta_window.activate(global.get_current_time());
 const rect = actor.meta_window.get_frame_rect();
-return [actor.meta_window.title, rect.x + rect.width, rect.y];
+const scale = imports.gi.St.ThemeContext.get_for_stage(global.stage).scale_factor; // of what is drawn, where the layout is in pixels
+return [actor.meta_window.title, rect.x + rect.width, rect.y, scale];
 })()"""
 MUTTER = "org.gnome.Mutter.RemoteDesktop"
 
@@ -129,6 +130,10 @@ class WaylandSession:
         assert worked, told
         return json.loads(told) if told else None
 
+    def end_sharing(self) -> None:
+        """As the user does in the panel: end every session of remote hands and eyes."""
+        self.evaluate("Main.panel.statusArea.quickSettings._remoteAccess._handles.forEach(handle => handle.stop())")
+
     def x_environment(self) -> dict[str, str]:
         """Where Xwayland is to be found, and where a program keeps its state."""
         names = ("DISPLAY", "XAUTHORITY", "XDG_STATE_HOME")
@@ -145,8 +150,9 @@ class WaylandSession:
             with suppress(BusError, DisplayGone, AssertionError):
                 if found := self._settled_dialog():
                     for beside, below in (TITLE, ALLOW[found[0]], SHARE):
-                        _, right, top = self.evaluate(FIND)
-                        self._click(right + beside, top + below)
+                        if now := self.evaluate(FIND):
+                            _, right, top, scale = now
+                            self._click(right + beside * scale, top + below * scale)
 
     def _settled_dialog(self) -> Any:
         """The dialog's title and upper right corner once it has stopped growing."""

@@ -36,10 +36,16 @@ INLINE int place_in_row(int i) {
 INLINE vf sums_of(const vf x[VL]) {
 #if defined(__AVX512F__)
     __m512 a[8], b[4], c[2];
-    for (int i = 0; i < 8; ++i) a[i] = _mm512_unpacklo_ps((__m512)x[2 * i], (__m512)x[2 * i + 1]) + _mm512_unpackhi_ps((__m512)x[2 * i], (__m512)x[2 * i + 1]);
-    for (int i = 0; i < 4; ++i)
-        b[i] = (__m512)(_mm512_unpacklo_pd((__m512d)a[2 * i], (__m512d)a[2 * i + 1])) + (__m512)(_mm512_unpackhi_pd((__m512d)a[2 * i], (__m512d)a[2 * i + 1]));
-    for (int i = 0; i < 2; ++i) c[i] = _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0x88) + _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0xdd);
+    for (int i = 0; i < 8; ++i) {
+        const __m512 even = (__m512)x[2 * i], odd = (__m512)x[2 * i + 1];
+        a[i] = _mm512_unpacklo_ps(even, odd) + _mm512_unpackhi_ps(even, odd);
+    }
+    for (int i = 0; i < 4; ++i) {
+        const __m512d even = (__m512d)a[2 * i], odd = (__m512d)a[2 * i + 1];
+        b[i] = (__m512)_mm512_unpacklo_pd(even, odd) + (__m512)_mm512_unpackhi_pd(even, odd);
+    }
+    for (int i = 0; i < 2; ++i)
+        c[i] = _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0x88) + _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0xdd);
     return (vf)(_mm512_shuffle_f32x4(c[0], c[1], 0x88) + _mm512_shuffle_f32x4(c[0], c[1], 0xdd));
 #else
     vf totals;
