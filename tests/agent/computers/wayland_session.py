@@ -28,8 +28,8 @@ LEFT_BUTTON = 0x110
 SHIFT = 42  # linux/input-event-codes.h
 SETTLE_SECONDS = 0.7  # the dialog grows out of its middle
 # From the dialog's upper right corner to the middle of its switch "Allow remote interaction", by the title that it has in GNOME 43 and 48,
-# to that of its button "Share", and to its title, where a click only raises it.
-ALLOW, SHARE, TITLE = {"Remote desktop": (-70, 222), "Remote Desktop": (-74, 157)}, (-47, 23), (-200, 23)
+# and to that of its button "Share".
+ALLOW, SHARE = {"Remote desktop": (-70, 222), "Remote Desktop": (-74, 157)}, (-47, 23)
 FIND = """(() => {
 const actor = global.get_window_actors().find(actor => /^Remote [dD]esktop$/.test(actor.meta_window.title));
 if (!actor) return null;
@@ -130,10 +130,6 @@ class WaylandSession:
         assert worked, told
         return json.loads(told) if told else None
 
-    def end_sharing(self) -> None:
-        """As the user does in the panel: end every session of remote hands and eyes."""
-        self.evaluate("Main.panel.statusArea.quickSettings._remoteAccess._handles.forEach(handle => handle.stop())")
-
     def x_environment(self) -> dict[str, str]:
         """Where Xwayland is to be found, and where a program keeps its state."""
         names = ("DISPLAY", "XAUTHORITY", "XDG_STATE_HOME")
@@ -149,7 +145,7 @@ class WaylandSession:
         while not self._closed.wait(0.3):
             with suppress(BusError, DisplayGone, AssertionError):
                 if found := self._settled_dialog():
-                    for beside, below in (TITLE, ALLOW[found[0]], SHARE):
+                    for beside, below in (ALLOW[found[0]], SHARE):
                         if now := self.evaluate(FIND):
                             _, right, top, scale = now
                             self._click(right + beside * scale, top + below * scale)
