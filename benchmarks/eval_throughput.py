@@ -1,11 +1,12 @@
 """Steps a second of `deftly eval` on a real vLLM server, beside the obvious serial loop that asks one step after the other.
 
-python -m benchmarks.eval_throughput [--steps 48] [--concurrency 8] [--rounds 6] [--python PATH] [--base-url URL] [--json]
+python -m benchmarks.eval_throughput [--steps 48] [--concurrency 8] [--rounds 6] [--copies 1] [--python PATH] [--base-url URL] [--json]
 
 The server runs the bundled model on this machine's processor, from the environment that `make setup-vllm` makes (or DEFTLY_VLLM_PYTHON),
 with the variables that `deftly serve` gives it, or is the one at `--base-url`. Both ways ask the same server the same questions, about the
 same recorded screens, with the same messages; the serial loop is three lines over the openai package's client, on one connection that is
-kept. Rounds take turns, and each has pictures of its own, so that neither finds the other's work in the server's cache.
+kept. `--copies 2` is `deftly serve --data-parallel-size 2`: two copies of the model, a thread each on two cores. Rounds take turns, and each
+has pictures of its own, so that neither finds the other's work in the server's cache.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from inference.engines.openai import OpenAIEngine
 from inference.families import Family, load_family
 from inference.models import bundled_model
 from inference.openai_wire import chat_body
-from server.backends.vllm_command import VllmOrder, find_vllm_python
+from server.backends.vllm_command import Parallelism, VllmOrder, find_vllm_python
 from server.backends.vllm_environment import vllm_environment
 
 SCREEN = Size(320, 320)
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=48, help="of each way in each round")
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--copies", type=int, default=1, help="of the model in the server, which both ways ask")
     parser.add_argument("--as-it-comes", action="store_true", help="vLLM without the environment that `deftly serve` gives it")
     parser.add_argument("--python", type=Path, help="of an environment with vLLM")
     parser.add_argument("--base-url", metavar="URL", help="of a server that runs already")
@@ -85,9 +87,11 @@ def server(options: argparse.Namespace, scratch: Path) -> Iterator[str]:
         name="deftly_tiny",
         family=load_family("deftly-tiny"),
         max_images=1,
+        parallelism=Parallelism(data=options.copies),
     )
+    copies = () if options.copies == 1 else ("--data-parallel-size", str(options.copies), "--distributed-executor-backend", "uni")
     environment = {} if options.as_it_comes else {k: v for k, v in vllm_environment(os.environ, order).items() if k not in os.environ}
-    with serving_vllm(order.python, bundled_model(), scratch, *SERVER, environment=environment) as started:
+    with serving_vllm(order.python, bundled_model(), scratch, *SERVER, *copies, environment=environment) as started:
         yield started
 
 

@@ -17,7 +17,7 @@ DEFAULT_SIZE = "1280x720"
 MODES = ("auto", "confirm", "dry-run")
 
 OPTIONS = (
-    Option(name="computer", read=text, metavar="WHERE", help="desktop, virtual, browser:URL, vnc://HOST, http://HOST:PORT, osworld+http://…"),
+    Option(name="computer", read=text, metavar="WHERE", help="desktop, wayland, virtual, browser:URL, vnc://HOST, http://HOST:PORT, osworld+http://…"),
     Option(name="token-file", read=path, metavar="FILE", help="holds the token of that computer, or its VNC password"),
     Option(name="engine", read=text, default="transformers", metavar="NAME", help="who runs the model: transformers, openai or scripted"),
     Option(name="model", read=text, metavar="PATH", help="a folder, or the server's name for it (default: deftly-tiny)"),

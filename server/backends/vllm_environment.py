@@ -5,15 +5,18 @@ something. On two cores that loop takes most of the second (78 ms of processor t
 docs/serving.md), and all else stands behind it: the API server, the proxy, the clients. So on few cores both live in one process.
 
 It has a thread a core but one, as vLLM's own rule has it. A thread on every core is 1.4 times faster while nobody else works on the
-machine, and 9 times slower as soon as one other program does: the threads wait for each other in loops, too.
+machine, and 9 times slower as soon as one other program does: the threads wait for each other in loops, too. Several copies of a model
+share the cores, with no fewer than one thread each.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from server.backends.vllm_command import VllmOrder
+if TYPE_CHECKING:
+    from server.backends.vllm_command import Parallelism, VllmOrder
 
 FEW_CORES = 3  # from four on, vLLM's loop has a core to itself, and it binds its threads to the others
 
@@ -26,12 +29,19 @@ def vllm_environment(environment: Mapping[str, str], order: VllmOrder, num_cores
     return {**_for_few_cores(order, num_cores or _num_cores()), **environment, **ours}
 
 
+def shares_few_cores(spread: Parallelism, num_cores: int | None = None) -> bool:
+    """Whether a copy of a model is to have its scheduler in its own process. It changes nothing on a GPU with one process, or none, a model."""
+    num_cores = num_cores or _num_cores()
+    return spread.data <= num_cores <= FEW_CORES and spread.tensor == spread.pipeline == 1 and not spread.ray
+
+
 def _for_few_cores(order: VllmOrder, num_cores: int) -> dict[str, str]:
-    """What the user's own environment may overrule. On a GPU with a process of its own for the model, or none, it changes nothing."""
-    spread = order.parallelism
-    if num_cores > FEW_CORES or max(spread.tensor, spread.pipeline, spread.data) > 1 or spread.ray:
+    """What the user's own environment may overrule."""
+    if not shares_few_cores(order.parallelism, num_cores):
         return {}
-    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(max(1, num_cores - 1))}
+    copies = order.parallelism.data
+    num_threads = num_cores // copies if copies > 1 else max(1, num_cores - 1)
+    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(num_threads)}
 
 
 def _num_cores() -> int:

@@ -19,15 +19,15 @@ def order(parallelism: Parallelism = LONE, attention: str = "auto") -> VllmOrder
     return VllmOrder(python=Path("python"), model="m", name="m", family=family, max_images=1, parallelism=parallelism, attention=attention)
 
 
-@pytest.mark.parametrize(("num_cores", "threads"), [(1, "1"), (2, "1"), (3, "2")])
-def test_on_few_cores_model_and_scheduler_share_a_process_and_a_core_is_left(num_cores: int, threads: str) -> None:
-    told = vllm_environment({}, order(), num_cores)
+@pytest.mark.parametrize(("num_cores", "copies", "threads"), [(1, 1, "1"), (2, 1, "1"), (3, 1, "2"), (2, 2, "1"), (3, 2, "1")])
+def test_on_few_cores_model_and_scheduler_share_a_process_and_copies_share_the_cores(num_cores: int, copies: int, threads: str) -> None:
+    told = vllm_environment({}, order(Parallelism(data=copies)), num_cores)
     assert (told["VLLM_ENABLE_V1_MULTIPROCESSING"], told["OMP_NUM_THREADS"]) == ("0", threads)
 
 
 @pytest.mark.parametrize(
     ("num_cores", "spread"),
-    [(4, Parallelism()), (2, Parallelism(tensor=2)), (2, Parallelism(pipeline=2)), (2, Parallelism(data=2)), (2, Parallelism(ray=True))],
+    [(4, Parallelism()), (2, Parallelism(tensor=2)), (2, Parallelism(pipeline=2)), (2, Parallelism(data=3)), (2, Parallelism(ray=True))],
 )
 def test_where_vllm_needs_processes_of_its_own_or_has_cores_enough_it_shares_out_itself(num_cores: int, spread: Parallelism) -> None:
     assert not SHARING & vllm_environment({}, order(spread), num_cores).keys()
