@@ -5,7 +5,7 @@ python -m benchmarks.eval_throughput [--steps 48] [--concurrency 8] [--rounds 6]
 The server runs the bundled model on this machine's processor, from the environment that `make setup-vllm` makes (or DEFTLY_VLLM_PYTHON),
 with the variables that `deftly serve` gives it, or is the one at `--base-url`. Both ways ask the same server the same questions, about the
 same recorded screens, with the same messages; the serial loop is three lines over the openai package's client, on one connection that is
-kept. `--copies 2` is `deftly serve --data-parallel-size 2`: two copies of the model, a thread each on two cores. Rounds take turns, and each
+kept. `--copies 2` is `deftly serve --data-parallel-size 2`: two copies, on two cores a thread each. Rounds take turns, and each
 has pictures of its own, so that neither finds the other's work in the server's cache.
 """
 

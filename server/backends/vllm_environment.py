@@ -30,7 +30,7 @@ def vllm_environment(environment: Mapping[str, str], order: VllmOrder, num_cores
 
 
 def shares_few_cores(spread: Parallelism, num_cores: int | None = None) -> bool:
-    """Whether a copy of a model is to have its scheduler in its own process. It changes nothing on a GPU with one process, or none, a model."""
+    """Whether a copy of a model is to have its scheduler in its own process. On a GPU it changes nothing."""
     num_cores = num_cores or _num_cores()
     return spread.data <= num_cores <= FEW_CORES and spread.tensor == spread.pipeline == 1 and not spread.ray
 
