@@ -17,7 +17,7 @@ from agent.screenshot import Raw
 
 LOAD_SECONDS = 8.0  # a page that takes longer is looked at as it is
 POLL_SECONDS = 0.02
-GRAB_TRIES = 3  # a page that is just being replaced by another cannot be seen
+REPLACED_SECONDS = 2.0  # a page that is just being replaced by another cannot be seen; longer than this means that something is wrong
 
 
 class BrowserComputer(ScreenComputer):
@@ -74,14 +74,14 @@ class BrowserEyes:
         return self._geometry
 
     def grab_raw(self) -> Raw:
-        for left in reversed(range(GRAB_TRIES)):
+        deadline = time.monotonic() + REPLACED_SECONDS
+        while True:
             try:
                 return self._develop(self._session.call(self._capture()))
             except DisplayGone as error:
-                if not left:
+                if not self._session.is_open or time.monotonic() > deadline:
                     raise DisplayLost(str(error)) from error
                 time.sleep(POLL_SECONDS)
-        raise AssertionError("unreachable")
 
     async def _capture(self) -> bytes:
         if self._session.options.scale != 1:

@@ -119,6 +119,11 @@ class BrowserSession:
         return self._tabs[-1]
 
     @property
+    def is_open(self) -> bool:
+        """Whether the browser is there and has a tab."""
+        return not self._loop.is_closed() and bool(self._tabs) and self._browser is not None and self._browser.is_connected()
+
+    @property
     def busy(self) -> bool:
         """Whether what the page has asked for is still on its way."""
         newest = time.monotonic() - STREAM_SECONDS

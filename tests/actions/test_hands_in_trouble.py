@@ -22,6 +22,7 @@ from actions.geometry import Geometry, Point
 from actions.space import ButtonDown, Click, Drag, KeyDown, Move, TypeText, Wait
 from agent.computers.virtual import VirtualDesktop
 from tests.actions.conftest import PATIENCE, Hands
+from tests.displays import own_display_number
 
 pytestmark = pytest.mark.display
 
@@ -108,7 +109,7 @@ def test_a_display_that_dies_while_pasting_is_noticed() -> None:
 
 
 def test_reopened_hands_work_on_the_display_that_came_back() -> None:
-    with VirtualDesktop(window_manager=None) as first:
+    with VirtualDesktop(window_manager=None, number=own_display_number()) as first:
         hands = Hands(first.display)
         number = first.display
     server = subprocess.Popen(["Xvfb", number, "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"], stderr=subprocess.DEVNULL)

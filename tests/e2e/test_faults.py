@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.computers.virtual import VirtualDesktop
+from tests.displays import own_display_number
 from tests.e2e.runs import Run, held, wait_for
 
 pytestmark = pytest.mark.display
@@ -98,7 +98,7 @@ def test_text_that_cannot_be_read_exits_1_and_is_kept(desk: VirtualDesktop, star
 
 def test_a_display_that_vanishes_exits_1(start: Start) -> None:
     # On a high number: servers of other tests take the lowest that is free, and the run would go on with theirs.
-    with VirtualDesktop(number=1000 + os.getpid() % 50000) as desk:
+    with VirtualDesktop(number=own_display_number()) as desk:
         desk.launch(["xterm", "-geometry", "80x24+0+0"])
         run = start(desk.display, script=[CLICK, *[typing(f"line {number}") for number in range(500)]], stdin=subprocess.DEVNULL)
         run.wait_for_steps(2)

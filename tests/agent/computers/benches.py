@@ -29,6 +29,7 @@ from tests.agent.computers.osworld_server import OsWorldTestServer
 from tests.agent.computers.scenes import PAGE, PageScene, XScene
 from tests.agent.computers.wayland_scene import WaylandScene
 from tests.agent.computers.wayland_session import WaylandSession
+from tests.displays import occupy, own_display_number
 
 KINDS = (
     "desktop",
@@ -213,6 +214,11 @@ def _miniwob_task() -> MiniWob:
     return task
 
 
+def _take_away(desktop: VirtualDesktop) -> None:
+    desktop.close()
+    occupy(desktop.display)
+
+
 def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]]:
     """A computer of `kind`, and what takes its screen away."""
     if kind.startswith("browser"):
@@ -223,16 +229,16 @@ def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]
         return _impatient(open_computer(f"vnc://127.0.0.1:{vnc.port}")), vnc.close
     if kind == "virtual":
         virtual = open_computer("virtual:640x480")
-        return _impatient(virtual), virtual.desktop.close  # type: ignore[attr-defined]
+        return _impatient(virtual), lambda: _take_away(virtual.desktop)  # type: ignore[attr-defined]
     if kind == "miniwob":
         task = _miniwob_task()
         assert task._computer is not None
         _impatient(task._computer)
-        return task, task._desk.close
+        return task, lambda: _take_away(task._desk)
     if kind == "wayland":
         session = WaylandSession(Size(1280, 720))
         return open_computer(f"wayland:{session.bus}"), session.close
-    desktop = VirtualDesktop(Size(640, 480), window_manager=None)
+    desktop = VirtualDesktop(Size(640, 480), window_manager=None, number=own_display_number())
     if kind == "desktop":
         return _impatient(open_computer(f"desktop:{desktop.display}")), desktop.close
     if kind == "remote":

@@ -15,15 +15,17 @@ pytestmark = [pytest.mark.display]
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "browser_hidpi"])
 def test_a_screen_that_is_gone_ends_the_run_and_closing_works_twice(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     computer, take_away = open_doomed(kind, tmp_path_factory.mktemp("doomed"))
-    seen = computer.screenshot()
-    take_away()
-    for use in (
-        computer.screenshot,
-        lambda: computer.perform(Click(point=Point(0.5, 0.5))),
-        lambda: computer.stale(seen, (Click(point=Point(0.5, 0.5)),)),
-    ):
-        with pytest.raises(DisplayLost):
-            use()
-    assert computer.geometry == seen.geometry
-    computer.close()
+    try:
+        seen = computer.screenshot()
+        take_away()
+        for use in (
+            computer.screenshot,
+            lambda: computer.perform(Click(point=Point(0.5, 0.5))),
+            lambda: computer.stale(seen, (Click(point=Point(0.5, 0.5)),)),
+        ):
+            with pytest.raises(DisplayLost):
+                use()
+        assert computer.geometry == seen.geometry
+    finally:
+        computer.close()
     computer.close()

@@ -17,21 +17,23 @@ from Xlib.xobject.drawable import Window
 
 from actions.geometry import Size
 from agent.computers.virtual import VirtualDesktop
+from tests.displays import own_display_number
 
 Pixels = npt.NDArray[np.uint8]
 SECONDS = 30.0
 
 
 class XServer:
-    """A bare Xvfb, without a window manager."""
+    """A bare Xvfb, without a window manager, on a number that no other takes when it is gone."""
 
     def __init__(self, size: Size) -> None:
         self.size = size
+        self.display = f":{own_display_number()}"
         read_end, write_end = os.pipe()
-        self._process = self._spawn("-displayfd", str(write_end), pass_fds=(write_end,))
+        self._process = self._spawn(self.display, "-displayfd", str(write_end), pass_fds=(write_end,))
         os.close(write_end)
         with os.fdopen(read_end) as pipe:
-            self.display = f":{pipe.readline().strip()}"
+            assert pipe.readline(), f"Xvfb did not start on {self.display}"
 
     def kill(self) -> None:
         self._process.kill()

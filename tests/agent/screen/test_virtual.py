@@ -14,6 +14,7 @@ import pytest
 from actions.geometry import Size
 from agent.capture import Capture
 from agent.computers.virtual import VirtualDesktop, VirtualDesktopError
+from tests.displays import own_display_number
 
 pytestmark = pytest.mark.display
 
@@ -21,7 +22,7 @@ OWNER = """
 import sys, time
 from actions.geometry import Size
 from agent.computers.virtual import VirtualDesktop
-desktop = VirtualDesktop(Size(320, 240), window_manager=None)
+desktop = VirtualDesktop(Size(320, 240), window_manager=None, number=int(sys.argv[2]))
 child = desktop.launch(["sh", "-c", "sleep 1000 & sleep 1000"])
 keeper = desktop._keeper.pid
 print(desktop.display, child.pid, keeper, flush=True)
@@ -43,7 +44,8 @@ def alive(group: int) -> bool:
 
 
 def shows(display: str) -> bool:
-    return Path(f"/tmp/.X11-unix/X{display[1:]}").exists() and Path(f"/tmp/.X{display[1:]}-lock").exists()
+    """Whether a server, or anything that it left, is there. Xvfb has no lock where its number was given."""
+    return Path(f"/tmp/.X11-unix/X{display[1:]}").exists() or Path(f"/tmp/.X{display[1:]}-lock").exists()
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def start_owner() -> Iterator[Callable[[str], tuple[subprocess.Popen[str], str, 
     owners: list[subprocess.Popen[str]] = []
 
     def start(how: str) -> tuple[subprocess.Popen[str], str, int, int]:
-        process = subprocess.Popen([sys.executable, "-c", OWNER, how], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([sys.executable, "-c", OWNER, how, str(own_display_number())], stdout=subprocess.PIPE, text=True)
         owners.append(process)
         assert process.stdout
         display, child, keeper = process.stdout.readline().split()
@@ -81,7 +83,7 @@ def test_nothing_outlives_an_owner_that_forgets_to_close(start_owner, until) -> 
 
 
 def test_close_ends_programs_and_their_children_and_can_be_called_twice(until) -> None:
-    desktop = VirtualDesktop(Size(320, 240), window_manager=None)
+    desktop = VirtualDesktop(Size(320, 240), window_manager=None, number=own_display_number())
     child = desktop.launch(["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"])
     desktop.close()
     desktop.close()
@@ -113,7 +115,7 @@ def test_programs_get_the_display_and_what_is_asked_for() -> None:
 
 
 def test_a_number_that_is_asked_for_is_its_own_and_one_that_is_taken_is_an_error() -> None:
-    wanted = 1000 + os.getpid() % 50000
+    wanted = own_display_number()
     with VirtualDesktop(Size(320, 240), window_manager=None, number=wanted) as desktop:
         assert desktop.display == f":{wanted}"
         with pytest.raises(VirtualDesktopError, match="Xvfb did not start"):
