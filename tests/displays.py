@@ -12,7 +12,7 @@ _counter = itertools.count()
 
 def own_display_number() -> int:
     """One that only this process uses, and each call another."""
-    return 1000 + os.getpid() % 5000 * 10 + next(_counter) % 10
+    return 1000 + os.getpid() % 500 * 100 + next(_counter) % 100
 
 
 def occupy(display: str) -> None:

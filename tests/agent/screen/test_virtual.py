@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -44,8 +45,9 @@ def alive(group: int) -> bool:
 
 
 def shows(display: str) -> bool:
-    """Whether a server, or anything that it left, is there. Xvfb has no lock where its number was given."""
-    return Path(f"/tmp/.X11-unix/X{display[1:]}").exists() or Path(f"/tmp/.X{display[1:]}-lock").exists()
+    """Whether a server answers there; one that had to be killed leaves its socket's file."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(f"/tmp/.X11-unix/X{display[1:]}") == 0
 
 
 @pytest.fixture
