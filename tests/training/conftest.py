@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.agent import Agent
+from agent.computers.miniwob import MiniWob
 from agent.computers.replay import ReplayComputer
 from agent.episode import Episode
 from agent.policy import ModelPolicy
@@ -22,6 +25,18 @@ from training.data.prepare import Order, prepare
 
 ANSWERS = ("Thought: the button\nAction: click(point='<point>{} {}</point>')", "Thought: all done\nAction: finished(content='ok')")
 Record = Callable[..., tuple[Episode, ScriptedEngine]]
+
+
+@pytest.fixture(scope="module")
+def miniwob() -> Iterator[MiniWob]:
+    """MiniWoB++ in a browser of this file's own; actions are not waited for."""
+    for program in ("Xvfb", "openbox", "chromium"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: apt-get install {program.lower()}")
+    if find_spec("miniwob") is None or find_spec("playwright") is None:
+        pytest.skip("MiniWoB++ is not installed: pip install 'deftly[eval]'")
+    with MiniWob(settle=False) as computer:
+        yield computer
 
 
 @pytest.fixture(scope="session")

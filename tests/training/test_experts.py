@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 from actions.geometry import Point
 from actions.space import Click, Hotkey, TypeText
 from agent.computers.miniwob import MiniWob
+from tests.training.solving import solve
 from training.experts.base import Decision
 from training.experts.filling import near_miss
 from training.experts.page import READ_PAGE_JS, Element, Page
@@ -167,17 +165,6 @@ def test_each_expert_is_registered_under_its_task() -> None:
     assert all(expert.task == task for task, expert in EXPERTS.items())
 
 
-@pytest.fixture(scope="module")
-def miniwob() -> Iterator[MiniWob]:
-    for program in ("Xvfb", "openbox", "chromium"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: apt-get install {program.lower()}")
-    if find_spec("miniwob") is None or find_spec("playwright") is None:
-        pytest.skip("MiniWoB++ is not installed: pip install 'deftly[eval]'")
-    with MiniWob(settle=False) as computer:
-        yield computer
-
-
 @pytest.mark.browser
 @pytest.mark.display
 @pytest.mark.parametrize("task", SOLVED_LIVE)
@@ -193,18 +180,3 @@ def test_an_expert_mends_what_a_slip_has_spoilt(miniwob: MiniWob) -> None:
     field = Page.from_json(miniwob.evaluate(READ_PAGE_JS)).first("input", id="tt")
     slips = (Click(point=Point(0.9, 0.9)), Click(point=field.point), TypeText(text="Denen"))
     assert solve(miniwob, "enter-text", FIRST_TRAINING_SEED, *slips) == 1.0
-
-
-def solve(miniwob: MiniWob, task: str, seed: int, *before: Click | TypeText) -> float | None:
-    """The reward of the expert, after `before` has been done to the page; `None` when it came to no end."""
-    expert, history = get_expert(task), list[str]()
-    instruction = miniwob.open(task, seed)
-    for action in before:
-        miniwob.perform(action)
-        miniwob.painted()
-    while miniwob.reward() is None and len(history) < 20:
-        decision = expert.decide(instruction, Page.from_json(miniwob.evaluate(READ_PAGE_JS)), history)
-        history.append(decision.thought)
-        miniwob.perform(decision.action)
-        miniwob.painted()
-    return miniwob.reward()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from actions.geometry import Point
-from actions.space import Action, Click, Drag, Hotkey, Move, TypeText
+from actions.space import Click, Drag, Hotkey, Move, TypeText
 from agent.computers.miniwob import MiniWob
+from tests.training.solving import solve
 from training.experts.base import Decision
 from training.experts.page import READ_PAGE_JS, Page
 from training.experts.registry import get_expert
@@ -186,17 +185,6 @@ def test_random_strings_have_the_lengths_that_were_asked_for() -> None:
     assert lengths == {2, 3, 4, 5}
 
 
-@pytest.fixture(scope="module")
-def miniwob() -> Iterator[MiniWob]:
-    for program in ("Xvfb", "openbox", "chromium"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: apt-get install {program.lower()}")
-    if find_spec("miniwob") is None or find_spec("playwright") is None:
-        pytest.skip("MiniWoB++ is not installed: pip install 'deftly[eval]'")
-    with MiniWob(settle=False) as computer:
-        yield computer
-
-
 @pytest.mark.browser
 @pytest.mark.display
 @pytest.mark.parametrize("task", SOLVED_LIVE)
@@ -219,18 +207,3 @@ def test_a_list_whose_popup_a_click_has_opened_is_chosen_from_all_the_same(miniw
     miniwob.open("choose-list", FIRST_TRAINING_SEED + 4)
     select = Page.from_json(miniwob.evaluate(READ_PAGE_JS)).first("select")
     assert solve(miniwob, "choose-list", FIRST_TRAINING_SEED + 4, Click(point=select.point)) == 1.0
-
-
-def solve(miniwob: MiniWob, task: str, seed: int, *before: Action) -> float | None:
-    """The reward of the expert, after `before` has been done to the page; `None` when it came to no end."""
-    expert, history = get_expert(task), list[str]()
-    instruction = miniwob.open(task, seed)
-    for action in before:
-        miniwob.perform(action)
-        miniwob.painted()
-    while miniwob.reward() is None and len(history) < 25:
-        decision = expert.decide(instruction, Page.from_json(miniwob.evaluate(READ_PAGE_JS)), history)
-        history.append(decision.thought)
-        miniwob.perform(decision.action)
-        miniwob.painted()
-    return miniwob.reward()

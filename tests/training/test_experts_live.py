@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
-from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
 
@@ -22,17 +19,6 @@ OTHERS = ["click-checkboxes-soft", "click-collapsible-nodelay", "click-tab-2-med
 SLIPS = ["bisect-angle", "choose-date-easy", "copy-paste", "email-inbox-reply", "enter-time", "find-greatest", "highlight-text"]
 TASKS = sorted({*OTHERS, *(expert.task for module in MODULES for expert in module.EXPERTS)} - {*SLIPS})
 AFTER_STEPS = 2  # a slip comes so late that something is done already
-
-
-@pytest.fixture(scope="module")
-def miniwob() -> Iterator[MiniWob]:
-    for program in ("Xvfb", "openbox", "chromium"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: apt-get install {program.lower()}")
-    if find_spec("miniwob") is None or find_spec("playwright") is None:
-        pytest.skip("MiniWoB++ is not installed: pip install 'deftly[eval]'")
-    with MiniWob(settle=False) as computer:
-        yield computer
 
 
 @pytest.mark.browser

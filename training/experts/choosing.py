@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from actions.space import Click
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
-from training.experts.steps import click_button
+from training.experts.steps import SUBMIT, click_button
 from training.experts.wording import Wording
 from training.experts.words import synonyms
 
 WORDING = Wording("Select {} and click Submit.")
 NOTHING = "nothing"
-SUBMIT = "Submit"
 OTHER_CHOICES = 9  # instructions made up for each page
 MISSED = 0.15  # how often a box may be missing above one that is checked
 MISTAKE = 0.3  # how often one of them finds a box checked that must not be; rare, as it is in use

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from actions.space import Click, Hotkey, TypeText
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
-from training.experts.steps import SELECT_ALL, click_button
+from training.experts.steps import SELECT_ALL, SUBMIT, click_button
 from training.experts.wording import Wording
 
-SUBMIT = "Submit"
 TO_BUTTON, PRESS_ENTER = "go to the button", "press enter"
 CODES = {
     "aqua": "00ffff",

@@ -10,10 +10,9 @@ from actions.geometry import Point
 from actions.space import Click, Drag, Hotkey
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import AREA_CSS_PX, Element, Page
-from training.experts.steps import SELECT_ALL, click_button
+from training.experts.steps import SELECT_ALL, SUBMIT, click_button
 from training.experts.wording import Wording
 
-SUBMIT = "Submit"
 COPY, PASTE = "copy the text", "paste the text"
 FOCUS_FIELD = "focus the text field"
 NUMBERS = ("1st", "2nd", "3rd")

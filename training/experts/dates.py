@@ -9,10 +9,9 @@ from datetime import date, timedelta
 from actions.space import Click, TypeText
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
-from training.experts.steps import click, click_button
+from training.experts.steps import SUBMIT, click, click_button
 from training.experts.wording import Wording
 
-SUBMIT = "Submit"
 OTHER_TEXTS = 8  # instructions made up for each page
 FIRST_DAY, NUM_DAYS = date(2010, 1, 1), 3652
 

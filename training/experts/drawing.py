@@ -10,12 +10,11 @@ from actions.geometry import Point
 from actions.space import Click, Drag
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import AREA_CSS_PX, Element, Page
-from training.experts.steps import click_button
+from training.experts.steps import SUBMIT, click_button
 from training.experts.wording import Wording
 
 Place = tuple[float, float]  # CSS px of the task area
 
-SUBMIT = "Submit"
 TOLERANCE_CSS_PX = 10  # a point that was set farther off is set again
 DRAWING = (8.0, 8.0, 144.0, 122.0)  # left, top, right, bottom of where a point can be set
 ARM_CSS_PX = 40  # how far from the corner a right angle's third point is set

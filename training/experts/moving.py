@@ -11,10 +11,9 @@ from actions.geometry import Point
 from actions.space import Drag
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import AREA_CSS_PX, Element, Page
-from training.experts.steps import click_button
+from training.experts.steps import SUBMIT, click_button
 from training.experts.wording import Wording
 
-SUBMIT = "Submit"
 DISTANCE_CSS_PX = 40
 RESIZE_CSS_PX = 20
 MOVED_CSS_PX = 6  # a figure that was moved by less is dragged again; picking it up moves it by 4 at most

@@ -12,10 +12,9 @@ from actions.geometry import Point, Size
 from actions.space import Click, Hotkey, TypeText
 from training.experts.base import Decision, Expert, Question
 from training.experts.page import Element, Page
-from training.experts.steps import SELECT_ALL, click, click_button
+from training.experts.steps import SELECT_ALL, SUBMIT, click, click_button
 from training.experts.wording import Wording
 
-SUBMIT = "Submit"
 SCREEN = Size(320, 320)  # places in thoughts are pixels of the task area at device scale 2
 CARDS = ("1st", "2nd", "3rd")
 LARGEST_CARD = 25

@@ -7,6 +7,7 @@ from training.experts.base import Decision
 from training.experts.page import Element, Page
 
 SELECT_ALL = "select all the text"
+SUBMIT = "Submit"  # the button that ends most tasks
 
 
 def click(name: str, target: Element) -> Decision:
