@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -104,3 +104,13 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model or the connection. Safe to call twice."""
         ...
+
+
+def run_out(answer: Generator[str, None, Reply]) -> Reply:
+    """The reply at the end of an answer that nobody wants in pieces."""
+    while True:
+        try:
+            next(answer)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from contextlib import closing, suppress
 from typing import TypeVar
 
-from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.base import ChatRequest, EngineError, Reply, run_out
 from inference.engines.server_trouble import BUSY, Again, Trouble
 from inference.engines.server_url import DEFAULT_BASE_URL, checked_url, is_loopback, tls_of, without_password
 from inference.engines.shown_images import ShownImages
@@ -77,7 +77,7 @@ class OpenAIEngine:
     def chat(self, request: ChatRequest) -> Reply:
         """The whole answer. A server that dies in the middle of it is asked again: nothing of it was used yet."""
         self._interrupted.clear()
-        return self._try(lambda: _run_out(self._answer(request)))
+        return self._try(lambda: run_out(self._answer(request)))
 
     def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
         """The answer in pieces; the generator's own return value is the `Reply`. Once a piece is out, nothing is tried again."""
@@ -194,16 +194,6 @@ class OpenAIEngine:
                 time.sleep(min(max(pause, again.pause), LONGEST_PAUSE_SECONDS))
                 pause *= 2
         raise AssertionError("the last try returns or raises")
-
-
-def _run_out(answer: Generator[str, None, Reply]) -> Reply:
-    """The reply at the end of an answer."""
-    while True:
-        try:
-            next(answer)
-        except StopIteration as end:
-            reply: Reply = end.value
-            return reply
 
 
 def _begin(answer: Generator[str, None, Reply]) -> tuple[Generator[str, None, Reply], str, Reply | None]:

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.base import ChatRequest, EngineError, Reply, run_out
 from inference.vlm.answer import Answer
 from inference.vlm.checkpoint import open_checkpoint
 from inference.vlm.memory import ContextMemory
@@ -75,12 +74,7 @@ class TransformersEngine:
         self._interrupted = threading.Event()
 
     def chat(self, request: ChatRequest) -> Reply:
-        pieces = self.stream(request)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                return cast(Reply, end.value)
+        return run_out(self.stream(request))
 
     def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
         """The answer in pieces; the generator's own return value is the `Reply`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Generator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from inference.engines.base import ChatRequest, EngineError, Reply
+from inference.engines.base import ChatRequest, EngineError, Reply, run_out
 from inference.serving.ticket import Event, Ticket
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ class Desk:
         self._tickets: set[Ticket] = set()
 
     def chat(self, request: ChatRequest) -> Reply:
-        pieces = self.stream(request)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                return cast(Reply, end.value)
+        return run_out(self.stream(request))
 
     def stream(self, request: ChatRequest) -> Generator[str, None, Reply]:
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
