@@ -125,11 +125,9 @@ def _display() -> str:
     """The desktop that a person looks at; without one, a virtual desktop does."""
     if not sys.platform.startswith("linux"):
         return sys.platform
-    return _wayland() if _is_wayland() else _x_display()
+    from agent.computers.desktop import is_wayland_session
 
-
-def _is_wayland() -> bool:
-    return bool(os.environ.get("WAYLAND_DISPLAY")) or os.environ.get("XDG_SESSION_TYPE") == "wayland"
+    return _wayland() if is_wayland_session() else _x_display()
 
 
 def _x_display() -> str:
@@ -169,8 +167,10 @@ class _Screen:
         return self._name
 
     def _open(self) -> None:
+        from agent.computers.desktop import is_wayland_session
+
         try:
-            if _is_wayland():
+            if is_wayland_session():
                 raise NotWorking("eyes and hands there need the user's consent")
             self._name = f"the local desktop {_display()}"
         except Exception:  # noqa: BLE001 - why there is no local desktop was found by the check before

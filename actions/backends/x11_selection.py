@@ -36,19 +36,19 @@ class Offer:
 
 
 class SelectionServer:
-    """Owns CLIPBOARD and PRIMARY while there is something to paste.
+    """Owns CLIPBOARD, and PRIMARY where wanted, while there is something to paste.
 
     One thread serves them on a connection of its own, and is the only one to touch that connection. What the user had
     copied is read first, as text, and served again after `restore`; it is gone when this process ends, as with any program
     that owns a clipboard.
     """
 
-    def __init__(self, display_name: str) -> None:
+    def __init__(self, display_name: str, *, primary: bool = True) -> None:
         self._name = display_name
         self._display = open_display(display_name)
         self._window = self._display.screen().root.create_window(-1, -1, 1, 1, 0, X.CopyFromParent)
         atom = self._display.intern_atom
-        self._selections = (atom("CLIPBOARD"), Xatom.PRIMARY)
+        self._selections = (atom("CLIPBOARD"), *((Xatom.PRIMARY,) if primary else ()))
         self._targets, self._incr, self._inbox = atom("TARGETS"), atom("INCR"), atom("_DEFTLY_SELECTION")
         self._utf8 = atom("UTF8_STRING")
         self._encodings = {self._utf8: "utf-8", atom("text/plain;charset=utf-8"): "utf-8", Xatom.STRING: "latin-1"}
@@ -138,7 +138,7 @@ class SelectionServer:
             self._window.set_selection_owner(selection, X.CurrentTime)
 
     def _take(self, text: str) -> Offer | None:
-        clipboard, _ = self._selections
+        clipboard = self._selections[0]
         for selection in self._selections:
             owner = self._display.get_selection_owner(selection)
             if owner in (X.NONE, self._window):

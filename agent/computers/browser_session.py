@@ -114,7 +114,7 @@ class BrowserSession:
         Raises:
             DisplayGone: every tab is closed, or the browser is.
         """
-        if not self._tabs or self._browser is None or not self._browser.is_connected():
+        if not self.is_open:
             raise DisplayGone("the browser is gone" if self._tabs else "every tab of the browser is closed")
         return self._tabs[-1]
 

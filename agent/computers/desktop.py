@@ -15,14 +15,17 @@ from agent.computers.screen import ScreenComputer
 from agent.endings import DisplayLost
 
 
+def is_wayland_session() -> bool:
+    """Whether the desktop in front of the user is Wayland's, whatever Xwayland shows beside."""
+    return sys.platform.startswith("linux") and bool(os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland")
+
+
 def unseen_session(display: str | None = None) -> str | None:
     """Why the desktop in front of the user cannot be seen by way of X, and what else to do; `None` where it can, or a `display` was named.
 
     Through Xwayland a screen would be seen that is black but for X programs, and clicked on.
     """
-    if display is not None or sys.platform in ("darwin", "win32"):
-        return None
-    if not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland"):
+    if display is not None or not is_wayland_session():
         return None
     named = os.environ.get("DISPLAY")
     through = f", or for X programs alone --computer desktop:{named}" if named else ""

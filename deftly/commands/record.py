@@ -31,9 +31,9 @@ def record_command(argv: list[str]) -> int:
     if not options.task.strip():
         _parser().error("TASK is empty: say what you are going to do")
     discretion = _discretion(options.policy, options.pause_key)
-    from agent.computers.desktop import unseen_session
+    from agent.computers.desktop import is_wayland_session
 
-    if unseen_session(options.display):
+    if options.display is None and is_wayland_session():
         raise UsageError(
             "this is a Wayland session, in which nobody can be watched at work: log in with an X11 session, "
             "or record what is on Xwayland with --display"

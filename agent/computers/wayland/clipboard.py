@@ -16,9 +16,8 @@ class Clipboard:
     """
 
     def __init__(self, display: str) -> None:
-        self._server = SelectionServer(display)
         # PRIMARY stays with whoever has selected something: a text field that loses it would keep what the paste is to replace.
-        self._server._selections = (self._server._selections[0],) * 2
+        self._server = SelectionServer(display, primary=False)
         self._offer: Offer | None = None
 
     def take(self, text: str) -> bool:
