@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import statistics
 import sys
@@ -27,6 +26,7 @@ import numpy as np
 
 from actions.geometry import Size
 from agent.png import encode
+from benchmarks.serve_servers import base_environment, free_port, plain, running
 from evaluation.asking import make_request, recorded_history
 from evaluation.pictures import Picture
 from evaluation.run_folder import RunFolder
@@ -42,17 +42,7 @@ from server.backends.vllm_environment import vllm_environment
 
 SCREEN = Size(320, 320)
 EPISODE_STEPS = 4
-SERVER = (
-    "--enforce-eager",
-    "--dtype",
-    "float32",
-    "--max-model-len",
-    "1024",
-    "--limit-mm-per-prompt",
-    '{"image": 1}',
-    "--generation-config",
-    "vllm",
-)
+SERVER = ("--enforce-eager", "--dtype", "float32", "--max-model-len", "1024", "--generation-config", "vllm")
 
 
 def main() -> None:
@@ -74,10 +64,7 @@ def main() -> None:
 
 @contextmanager
 def server(options: argparse.Namespace, scratch: Path) -> Iterator[str]:
-    """The base URL of a server with the bundled model."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.e2e.vllm_server import serving_vllm
-
+    """The base URL of a server with the bundled model, started as `deftly serve` starts it, but reached without our proxy."""
     if options.base_url:
         yield options.base_url
         return
@@ -88,11 +75,12 @@ def server(options: argparse.Namespace, scratch: Path) -> Iterator[str]:
         family=load_family("deftly-tiny"),
         max_images=1,
         parallelism=Parallelism(data=options.copies),
+        further=SERVER,
     )
-    copies = () if options.copies == 1 else ("--data-parallel-size", str(options.copies), "--distributed-executor-backend", "uni")
-    environment = {} if options.as_it_comes else {k: v for k, v in vllm_environment(os.environ, order).items() if k not in os.environ}
-    with serving_vllm(order.python, bundled_model(), scratch, *SERVER, *copies, environment=environment) as started:
-        yield started
+    environment = {} if options.as_it_comes else vllm_environment(base_environment(), order)
+    port = free_port()
+    with running(plain(order, port), scratch / "vllm.log", f"http://127.0.0.1:{port}", environment) as started:
+        yield f"{started.url}/v1"
 
 
 def measure(url: str, count: int, concurrency: int, rounds: int, scratch: Path) -> dict[str, object]:

