@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actions.dialects import DIALECTS, Dialect, get_dialect
 from actions.dialects.base import MAX_CHARACTERS
-from actions.dialects.text_dialect import TextDialect
+from actions.dialects.text_dialect import Read, TextDialect
 from actions.geometry import Frame, Point, Size
 from actions.space import Action, Click, Drag, Prediction
 from tests.actions.hostile import HOSTILE, PIECES
@@ -118,3 +118,13 @@ def test_each_dialect_carries_the_name_under_which_it_is_found() -> None:
 def test_a_dialect_keeps_the_contract() -> None:
     dialects: list[Dialect] = [get_dialect(name) for name in NAMES]
     assert all(callable(dialect.parse) and callable(dialect.format) for dialect in dialects)
+
+
+def test_a_reader_that_finds_neither_actions_nor_an_error_is_not_taken_at_its_word() -> None:
+    class Silent(type(get_dialect("holo2"))):  # type: ignore[misc]
+        def read(self, text: str, space: object) -> Read:
+            return Read("t")
+
+    read = Silent().parse("anything", Frame(screen=Size(100, 100)))
+    assert (read.thought, read.actions) == ("t", ())
+    assert "no action" in (read.error or "")

@@ -74,7 +74,8 @@ class Trainer:
         if options.start is None:
             fourier_numbers(self.model.get_input_embeddings().weight, self.objective)
         else:
-            start_from(options.start, self.model, tokenizer)
+            num_new = start_from(options.start, self.model, tokenizer)
+            print(f"goes on from {options.start}, {num_new} tokens are new", flush=True)
         smooth_numbers(self.model.get_input_embeddings(), self.objective.number_ids)
         self.rng = random.Random(0)
         self.step = 0
