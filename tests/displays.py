@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from agent.computers.virtual import VirtualDesktop
 
 _counter = itertools.count()
 
@@ -15,8 +18,9 @@ def own_display_number() -> int:
     return 1000 + os.getpid() % 500 * 100 + next(_counter) % 100
 
 
-def occupy(display: str) -> None:
-    """Keep the number of a display that has just gone from being given to another server while this process lives."""
-    lock = Path(f"/tmp/.X{display.removeprefix(':')}-lock")
-    lock.write_text(f"{os.getpid():10d}\n")
-    atexit.register(lock.unlink, missing_ok=True)
+@contextmanager
+def own_displays() -> Iterator[None]:
+    """Desktops that are opened in the block have numbers of their own, though whoever opens them asks for none."""
+    start = VirtualDesktop._start_server
+    with patch.object(VirtualDesktop, "_start_server", lambda desktop, wanted: start(desktop, wanted or own_display_number())):
+        yield

@@ -29,7 +29,7 @@ from tests.agent.computers.osworld_server import OsWorldTestServer
 from tests.agent.computers.scenes import PAGE, PageScene, XScene
 from tests.agent.computers.wayland_scene import WaylandScene
 from tests.agent.computers.wayland_session import WaylandSession
-from tests.displays import occupy, own_display_number
+from tests.displays import own_displays
 
 KINDS = (
     "desktop",
@@ -214,13 +214,13 @@ def _miniwob_task() -> MiniWob:
     return task
 
 
-def _take_away(desktop: VirtualDesktop) -> None:
-    desktop.close()
-    occupy(desktop.display)
-
-
 def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]]:
-    """A computer of `kind`, and what takes its screen away."""
+    """A computer of `kind`, and what takes its screen away; no other server takes its display's number then."""
+    with own_displays():
+        return _open_doomed(kind, folder)
+
+
+def _open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]]:
     if kind.startswith("browser"):
         browser = BrowserComputer("about:blank")
         return browser, lambda: browser.session.call(browser.session._browser.close())  # type: ignore[union-attr]
@@ -229,16 +229,16 @@ def open_doomed(kind: str, folder: Path) -> tuple[Computer, Callable[[], object]
         return _impatient(open_computer(f"vnc://127.0.0.1:{vnc.port}")), vnc.close
     if kind == "virtual":
         virtual = open_computer("virtual:640x480")
-        return _impatient(virtual), lambda: _take_away(virtual.desktop)  # type: ignore[attr-defined]
+        return _impatient(virtual), virtual.desktop.close  # type: ignore[attr-defined]
     if kind == "miniwob":
         task = _miniwob_task()
         assert task._computer is not None
         _impatient(task._computer)
-        return task, lambda: _take_away(task._desk)
+        return task, task._desk.close
     if kind == "wayland":
         session = WaylandSession(Size(1280, 720))
         return open_computer(f"wayland:{session.bus}"), session.close
-    desktop = VirtualDesktop(Size(640, 480), window_manager=None, number=own_display_number())
+    desktop = VirtualDesktop(Size(640, 480), window_manager=None)
     if kind == "desktop":
         return _impatient(open_computer(f"desktop:{desktop.display}")), desktop.close
     if kind == "remote":
