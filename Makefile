@@ -21,8 +21,8 @@ setup-vllm: setup-dev  ## vLLM in an environment of its own, .venv-vllm
 demo: setup  ## watch the bundled model work through real web tasks on a virtual desktop
 	@$(PYTHON) -m deftly.demo
 
-# They wait as much as they compute: three processes on two cores.
-TEST_PROCESSES ?= 3
+# They wait as much as they compute: two processes on two cores. Three are a fifth quicker, and starve a browser now and then.
+TEST_PROCESSES ?= 2
 
 test: setup-dev  ## lint, types and every test
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target setup-vllm-if-possible setup-triton lint
